@@ -1,0 +1,79 @@
+"""Make records: all of them, or those named. What is up to date is left as it is.
+
+Each experiment is a module beside this one with `run()`, and with `RECORDS`, the ids that it writes. A record
+is up to date when it was made by the code as it is now; so a run that was killed goes on where it stopped.
+An experiment that names no records is always run, and judges by itself what is to do.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+from pkgutil import iter_modules
+from types import ModuleType
+
+from .. import experiments, results
+from ..errors import BadInput, FerError
+from ..provenance import code_hash
+
+FIRST = ("first_path",)  # they make weights that others use
+
+
+def modules() -> Iterator[ModuleType]:
+    """Yield the experiments, those that make weights first, then by name."""
+    names = [found.name for found in iter_modules(experiments.__path__) if not found.name.startswith("_")]
+    for name in sorted(names, key=lambda name: (name not in FIRST, name)):
+        if name != "all":
+            module = import_module(f"{experiments.__name__}.{name}")
+            if hasattr(module, "run"):
+                yield module
+
+
+def written_by(module: ModuleType) -> tuple[str, ...]:
+    """Return the ids of the records that an experiment writes."""
+    return tuple(getattr(module, "RECORDS", ()))
+
+
+def fresh(ids: Sequence[str], code: str) -> bool:
+    """Return whether all these records exist and were made by this code."""
+    try:
+        return bool(ids) and all(results.load(id).code == code for id in ids)
+    except FerError:
+        return False
+
+
+def chosen(ids: Sequence[str]) -> list[ModuleType]:
+    """Return the experiments that write these records, in order; all of them for no ids.
+
+    An id may also be the beginning of others: `real` stands for `real.london_fused` and its like.
+
+    Raises
+    ------
+    BadInput
+        If no experiment writes such a record.
+    """
+    every = list(modules())
+    if not ids:
+        return every
+    known = [record for module in every for record in written_by(module)]
+    for id in ids:
+        if not any(record == id or record.startswith(f"{id}.") for record in known):
+            raise BadInput(f"no experiment makes the record {id!r}: choose from {', '.join(sorted(known))}")
+    return [m for m in every if any(r == id or r.startswith(f"{id}.") for r in written_by(m) for id in ids)]
+
+
+def make(ids: Sequence[str] = ()) -> None:
+    """Run the experiments behind the named records (none: all) unless they are up to date."""
+    code = code_hash()
+    for module in chosen(ids):
+        name = module.__name__.rsplit(".", 1)[-1]
+        if not ids and fresh(written_by(module), code):
+            print(f"{name}: up to date", file=sys.stderr)
+            continue
+        print(f"{name}: running", file=sys.stderr, flush=True)
+        module.run()
+
+
+if __name__ == "__main__":
+    make(sys.argv[1:])

@@ -1,0 +1,126 @@
+"""How fast are our landmarks, against PyAV and a bare MediaPipe face mesh?
+
+Both roads read the same video and look for one face in every frame with the same settings, in turns, in
+the same process. The record is the median over rounds of the ratio of their frames per second.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from .. import results
+from ..clips import Clip, read_clip
+from ..landmarks import FaceTracker, found, quiet
+from ..overlay import write_video
+
+RECORDS = ("landmarks.throughput_ratio",)
+ROUNDS = 9  # timed, after one that is not
+LONG_ENOUGH = 300  # frames, so that opening the file is a small part
+
+
+def ours(path: Path) -> int:
+    """Read and find faces our way; return the number of frames with a face."""
+    with FaceTracker() as tracker:
+        points = np.stack([tracker(frame) for frame in read_clip(path).iter_frames()])  # (T, 478, 3)
+    return int(found(points).sum())
+
+
+def bare(path: Path) -> int:
+    """Read and find faces with nothing in between; return the number of frames with a face."""
+    import av
+    from mediapipe.python.solutions.face_mesh import FaceMesh
+
+    count = 0
+    with (
+        quiet(),  # its C++ code logs
+        av.open(str(path)) as container,
+        FaceMesh(static_image_mode=False, max_num_faces=1, refine_landmarks=True) as mesh,
+    ):
+        container.streams.video[0].thread_type = "AUTO"
+        for frame in container.decode(video=0):
+            count += mesh.process(frame.to_ndarray(format="rgb24")).multi_face_landmarks is not None
+    return count
+
+
+def ratios(path: Path, *, rounds: int = ROUNDS) -> np.ndarray:
+    """Time both roads in turns and return our speed over the bare one's, for each round.
+
+    Parameters
+    ----------
+    path : Path
+        Video of one face.
+    rounds : int
+        How often. Who goes first alternates.
+
+    Returns
+    -------
+    ndarray (rounds,)
+        Above 1: ours is faster.
+
+    Raises
+    ------
+    RuntimeError
+        If the two roads do not find the same number of faces.
+    """
+    if (mine := ours(path)) != (theirs := bare(path)):  # this round is not timed: models load
+        raise RuntimeError(f"found {mine} and {theirs} faces in the same video")
+    answer = []
+    for k in range(rounds):
+        order: tuple[Callable[[Path], int], ...] = (ours, bare) if k % 2 == 0 else (bare, ours)
+        seconds = {road: _seconds(road, path) for road in order}
+        answer.append(seconds[bare] / seconds[ours])
+    return np.array(answer)
+
+
+def _seconds(road: Callable[[Path], int], path: Path) -> float:
+    start = time.perf_counter()
+    road(path)
+    return time.perf_counter() - start
+
+
+def mime_clip(frames: int = LONG_ENOUGH) -> Clip:
+    """Return clips of one synthetic person, one after the other, at least `frames` long."""
+    from .. import mime
+
+    parts: list[np.ndarray] = []
+    while sum(map(len, parts)) < frames:
+        parts += [np.stack(list(clip.iter_frames())) for clip in mime.block("fit", people=1, progress=False)]
+    return Clip(np.concatenate(parts)[:frames], 25.0, source="mime fit/0000")
+
+
+def run() -> list[results.Record]:
+    """Measure and write the record."""
+    from .. import mime
+
+    start = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "mime.mp4"
+        clip = mime_clip()
+        write_video(path, clip.iter_frames(), fps=clip.fps)
+        measured = ratios(path)
+    record = results.record(
+        "landmarks.throughput_ratio",
+        float(np.median(measured)),
+        low=float(measured.min()),
+        high=float(measured.max()),
+        n=len(measured),
+        unit="ratio of frames per second",
+        direction="up",
+        target=0.9,
+        dataset="mime",
+        data_version=mime.VERSION,
+        split="fit",
+        seconds=time.perf_counter() - start,
+        note=f"median of n rounds (low and high: slowest and fastest) over {LONG_ENOUGH} frames in one mp4",
+    )
+    results.write(record)
+    return [record]
+
+
+if __name__ == "__main__":
+    print(run()[0])

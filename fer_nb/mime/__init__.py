@@ -1,0 +1,12 @@
+"""Mime: synthetic people who mime expressions. Chapter 1 of the book.
+
+`template` is the resting face, `units` moves it, `head` completes it, `skin` paints it, `people` and
+`scenes` vary it, `courses` lets it act, `raster` and `render` take the picture, `blocks` keeps order.
+"""
+
+from .blocks import BLOCKS, VERSION, BlockSpec, block, clip, subject_id
+from .render import IMAGE_SIZE
+from .still import face
+from .units import NAMES, UNITS
+
+__all__ = ["BLOCKS", "IMAGE_SIZE", "NAMES", "UNITS", "VERSION", "BlockSpec", "block", "clip", "face", "subject_id"]

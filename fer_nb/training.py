@@ -1,0 +1,205 @@
+"""One training loop for every classifier of the book: plain, seeded, stopped early, resumable.
+
+The loop knows nothing of faces. It is given a model that maps a batch to logits, a function that yields the
+batches of an epoch, and a function that scores the model on people it does not train on.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import io
+import warnings
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ._parallel import bar
+from .cache import atomic_write
+from .errors import BadInput
+
+Batches = Callable[[np.random.Generator], Iterable[tuple[Tensor, Tensor]]]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to train. `average` is the decay of the weight average (0: none), `patience` counts epochs."""
+
+    epochs: int = 30
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-2
+    label_smoothing: float = 0.1
+    average: float = 0.99
+    patience: int = 8
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1 or not 0 <= self.average < 1 or self.learning_rate <= 0:
+            raise BadInput("plan: give epochs >= 1, 0 <= average < 1 and a positive learning_rate")
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The best model by the score, its score, and the course of the training."""
+
+    model: nn.Module
+    score: float
+    epoch: int
+    losses: list[float] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
+
+
+def fit(
+    model: nn.Module,
+    batches: Batches,
+    score: Callable[[nn.Module], float],
+    *,
+    plan: Plan,
+    resume: Path | None = None,
+    device: str = "cpu",
+    progress: str | None = None,
+) -> Fitted:
+    """Train a classifier and return it as it was at its best epoch.
+
+    Parameters
+    ----------
+    model : Module, maps a batch to logits (B, C)
+    batches : callable, from a random generator to the (inputs, labels) of one epoch
+    score : callable, from a model in evaluation mode to a number, higher is better
+    plan : Plan
+    resume : Path or None; the state is kept here at the end of each epoch and taken up again
+    device : str
+    progress : str or None, text of a bar on standard error
+
+    Returns
+    -------
+    Fitted
+
+    Raises
+    ------
+    BadInput
+        If an epoch has no batch.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> x = torch.from_numpy(rng.normal(size=(64, 2)).astype("float32"))
+    >>> y = (x[:, 0] > 0).long()
+    >>> right = lambda m: float((m(x).argmax(1) == y).float().mean())
+    >>> fit(nn.Linear(2, 2), lambda rng: [(x, y)] * 20, right, plan=Plan(epochs=3, average=0.5)).score > 0.9
+    True
+    """
+    torch.manual_seed(plan.seed)
+    model = model.to(device)
+    optimizer = torch.optim.AdamW(model.parameters(), plan.learning_rate, weight_decay=plan.weight_decay)
+    average = copy.deepcopy(model).eval()
+    run = _Run(model, average, optimizer, plan)
+    run.load(resume)
+    with bar(progress, plan.epochs) as step:
+        for epoch in range(plan.epochs):
+            step()
+            if epoch < run.epoch or run.stopped:
+                continue
+            torch.manual_seed(1000 * plan.seed + epoch)  # dropout and tensor augmentation of this epoch
+            run.train_epoch(batches(np.random.default_rng((plan.seed, epoch))), device)
+            run.judge(score)
+            run.save(resume)
+    model.load_state_dict(run.best)
+    return Fitted(model.eval(), max(run.scores), int(np.argmax(run.scores)), run.losses, run.scores)
+
+
+class _Run:
+    """State of a training: everything that a resumed run needs, and the two steps of an epoch."""
+
+    def __init__(self, model: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer, plan: Plan):
+        self.model, self.average, self.optimizer, self.plan = model, average, optimizer, plan
+        self.epoch, self.steps = 0, 0
+        self.losses: list[float] = []
+        self.scores: list[float] = []
+        self.best: dict[str, Tensor] = copy.deepcopy(model.state_dict())
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the score has not risen for `patience` epochs."""
+        return bool(self.scores) and len(self.scores) - 1 - int(np.argmax(self.scores)) >= self.plan.patience
+
+    def train_epoch(self, batches: Iterable[tuple[Tensor, Tensor]], device: str) -> None:
+        """Go once through the batches: loss, gradient, step, weight average."""
+        total, count = 0.0, 0
+        self.model.train()
+        rate = self.plan.learning_rate * 0.5 * (1 + np.cos(np.pi * self.epoch / self.plan.epochs))
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        for inputs, labels in batches:
+            loss = F.cross_entropy(
+                self.model(inputs.to(device)), labels.to(device), label_smoothing=self.plan.label_smoothing
+            )
+            self.optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
+            self.optimizer.step()
+            self.steps += 1
+            # A young average forgets faster.
+            decay = min(self.plan.average, (1 + self.steps) / (10 + self.steps))
+            with torch.no_grad():
+                for slow, fast in zip(self.average.parameters(), self.model.parameters(), strict=True):
+                    slow.lerp_(fast, 1 - decay)
+            total, count = total + float(loss.detach()), count + 1
+        if not count:
+            raise BadInput("training: an epoch has no batch: give at least one training example")
+        self.losses.append(total / count)
+        self.epoch += 1
+
+    def judge(self, score: Callable[[nn.Module], float]) -> None:
+        """Score the averaged weights on held-out people and keep them if they are the best so far."""
+        with torch.no_grad():
+            self.scores.append(float(score(self.average)))
+        if int(np.argmax(self.scores)) == len(self.scores) - 1:
+            self.best = copy.deepcopy(self.average.state_dict())
+
+    def _key(self) -> str:
+        shapes = [(name, tuple(value.shape)) for name, value in self.model.state_dict().items()]
+        return hashlib.sha256(repr((self.plan, shapes)).encode()).hexdigest()
+
+    def save(self, path: Path | None) -> None:
+        """Keep the state, whole or not at all."""
+        if path is None:
+            return
+        state = {name: getattr(self, name) for name in ("epoch", "steps", "losses", "scores", "best")}
+        parts = {name: getattr(self, name).state_dict() for name in ("model", "average", "optimizer")}
+        file = io.BytesIO()
+        torch.save({"key": self._key(), "state": state, "parts": parts}, file)
+        atomic_write(path, file.getvalue())
+
+    def load(self, path: Path | None) -> None:
+        """Take up a kept state, if it belongs to the same plan and model."""
+        if path is None or not path.exists():
+            return
+        try:
+            kept = torch.load(path, map_location="cpu", weights_only=True)
+        except Exception:  # a damaged file of any kind: training starts again, which costs only time
+            warnings.warn(f"{path}: damaged training state, started again", stacklevel=3)
+            return
+        if kept.get("key") == self._key():
+            vars(self).update(kept["state"])
+            for name, value in kept["parts"].items():
+                getattr(self, name).load_state_dict(value)
+
+
+def predict_in_batches(model: nn.Module, inputs: Tensor, *, size: int = 512, device: str = "cpu") -> Tensor:
+    """Return the probabilities (N, C) of many inputs, a batch at a time, without gradients.
+
+    Examples
+    --------
+    >>> predict_in_batches(nn.Linear(3, 2), torch.zeros(5, 3), size=2).shape
+    torch.Size([5, 2])
+    """
+    model = model.eval()
+    with torch.no_grad():
+        parts = [model(part.to(device)).softmax(-1).cpu() for part in inputs.split(size)]
+    return torch.cat(parts) if parts else torch.zeros(0)

@@ -1,0 +1,46 @@
+"""What all tests share: fixed seeds, the folder of real faces, a cache folder of one's own."""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("MPLBACKEND", "Agg")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Several workers at once: one thread each, or they wait for one another.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """Every test starts from the same seeds. Libraries that a test does not import are not imported here."""
+    random.seed(0)
+    if numpy := sys.modules.get("numpy"):
+        numpy.random.seed(0)
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real faces and videos, `FER_NB_SHARED` or `../shared`; without it, a skip."""
+    folder = Path(os.environ.get("FER_NB_SHARED") or ROOT.parent / "shared")
+    if not (folder / "data").is_dir():
+        pytest.skip(
+            "no real test data: set FER_NB_SHARED to the folder that holds data/video and data/london320"
+        )
+    return folder
+
+
+@pytest.fixture
+def cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache folder for this test alone (`FER_NB_CACHE` points to it, for subprocesses as well)."""
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("FER_NB_CACHE", str(folder))
+    return folder
