@@ -20,7 +20,7 @@ unexport UV_PROJECT_ENVIRONMENT UV_PYTHON UV_SYSTEM_PYTHON
 
 # The first interpreter that is 3.11 or 3.12 and can make environments; PYTHON=... names another.
 define FIND_PYTHON
-for name in $${PYTHON:-python3.11 python3.12 python3 python}; do \
+base=; half=; for name in $${PYTHON:-python3.11 python3.12 python3 python}; do \
   found=$$("$$name" -c 'import sys; sys.version_info[:2] in ((3, 11), (3, 12)) and print(sys.executable)' 2>/dev/null) || continue; \
   test -n "$$found" || continue; \
   if "$$found" -c 'import ensurepip, venv' 2>/dev/null; then base="$$found"; break; fi; \

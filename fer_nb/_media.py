@@ -27,9 +27,12 @@ IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".
 _SANE_FPS = (0.5, 240.0)  # outside, the header is not believed and time stamps are measured
 _FALLBACK_FPS = 25.0
 _AGAIN = "copy it again, or export it as mp4"
-# FFmpeg would also draw text files, and fetch what playlists point to.
-_NO_VIDEO = frozenset({"tty", "bin", "xbin", "adf", "idf"})
-_LOCAL = {"protocol_whitelist": "file"}
+# FFmpeg would also draw text files, and fetch what playlists point to: only containers, only from this disk.
+_CONTAINERS = (
+    "mov,matroska,webm,avi,flv,gif,mpeg,mpegts,mpegvideo,m4v,h264,hevc,av1,ivf,obu,ogg,asf,mjpeg,mxf,nut,rm,"
+    "yuv4mpegpipe,apng,dv,swf,wtv,mp3,wav,aac,flac"
+)
+_LOCAL = {"protocol_whitelist": "file", "format_whitelist": _CONTAINERS}
 
 
 def natural_order(name: str) -> list[tuple[int, int, str]]:
@@ -251,15 +254,11 @@ class VideoFrames(Frames):
 
     def _open(self) -> Any:
         try:
-            container = av.open(str(self.path), metadata_errors="replace", options=_LOCAL)
+            return av.open(str(self.path), metadata_errors="replace", options=_LOCAL)
         except PermissionError as error:
             raise BadInput(f"{self.path}: cannot be opened: check its permissions") from error
         except av.error.FFmpegError as error:
             raise BadInput(f"{self.path}: no video, or one cut short or damaged: {_AGAIN}") from error
-        if container.format.name in _NO_VIDEO:
-            container.close()
-            raise BadInput(f"{self.path}: no video but text or data: give a video file")
-        return container
 
     def _picture(self, container: Any) -> Any:
         """Return the picture stream that plays; cover art does not count."""

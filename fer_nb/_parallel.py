@@ -6,10 +6,12 @@ import math
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import partial
 from typing import TypeVar
 
 from .errors import FerError
@@ -81,28 +83,71 @@ def _over_processes(
 ) -> list[Answer]:
     """Run the items in spawned processes: forking under MediaPipe's threads can hang."""
     pool = ProcessPoolExecutor(
-        min(workers, len(items)), multiprocessing.get_context("spawn"), initializer=_ignore_interrupt
+        min(workers, len(items)), multiprocessing.get_context("spawn"), initializer=_listen
     )
     try:
-        return list(_stepping(pool.map(work, items), step))
+        with _deaf():  # the processes start here, and inherit this until they listen for themselves
+            answers = pool.map(partial(_work_quietly, work), items)
+        return list(_stepping(answers, step))
     except BrokenProcessPool:
         raise FerError(
             "a worker process died: guard the start of your script with if __name__ == '__main__', "
             "or pass workers=1"
         ) from None
+    except BaseException:  # do not wait for what is half done: it is dropped
+        for process in list((getattr(pool, "_processes", None) or {}).values()):
+            process.terminate()
+        raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Ignore Ctrl-C for a moment (it can be set in the main thread only)."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    kept = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, kept)
+
+
+_busy = False  # in a worker: is an item being worked on?
+
+
+def _listen() -> None:
+    """Let a worker end at once and without a word when it is told to."""
+    signal.signal(signal.SIGINT, _stop)
+    signal.signal(signal.SIGTERM, _stop)
+
+
+def _stop(*_: object) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):  # once is enough: cleaning up is not to be disturbed
+        signal.signal(number, lambda *_: None)
+    if _busy:
+        raise KeyboardInterrupt  # the item cleans up behind itself
+    os._exit(130)
+
+
+def _work_quietly(work: Callable[[Item], Answer], item: Item) -> Answer:
+    """Work on one item in a worker; an interrupt ends the process after the item has cleaned up."""
+    global _busy
+    _busy = True
+    try:
+        return work(item)
+    except KeyboardInterrupt:
+        os._exit(130)
+    finally:
+        _busy = False
 
 
 def _stepping(answers: Iterable[Answer], step: Callable[[], None]) -> Iterator[Answer]:
     for answer in answers:
         step()
         yield answer
-
-
-def _ignore_interrupt() -> None:
-    """Leave Ctrl-C to the parent, which then stops the workers."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @contextmanager

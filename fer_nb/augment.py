@@ -87,7 +87,7 @@ def jpeg(x: Tensor) -> Tensor:
 
 def erase(x: Tensor, *, largest: float = 0.3) -> Tensor:
     """Paint a random box in a random gray over a third of the images."""
-    b, _, h, w = x.shape
+    h, w = x.shape[-2:]
     rows, columns = torch.arange(h).view(1, 1, h, 1) / h, torch.arange(w).view(1, 1, 1, w) / w
     cy, cx = _each(x, 0, 1), _each(x, 0, 1)
     half_y, half_x = _each(x, 0.04, largest / 2), _each(x, 0.04, largest / 2)

@@ -10,7 +10,7 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -218,7 +218,8 @@ def results_make(
     with _guarded():
         from .experiments.all import make
 
-        make(ids or [])
+        with redirect_stdout(sys.stderr):
+            make(ids or [])
 
 
 @make_app.command("mime")
@@ -234,7 +235,8 @@ def make_mime(
         from . import mime
         from .cache import cache_dir
 
-        clips = mime.block(block, people=people, seed=seed)
+        with redirect_stdout(sys.stderr):  # whatever shows progress
+            clips = mime.block(block, people=people, seed=seed)
         frames = sum(len(clip) for clip in clips)
         who = len({clip.subject for clip in clips})
         _say(f"{mime.VERSION}/{block}: {who} people, {len(clips)} clips, {frames} frames in {cache_dir()}")

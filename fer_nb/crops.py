@@ -152,7 +152,7 @@ def _store(path: Path, chunk: Sequence[Clip], traced: list[tuple[np.ndarray, np.
 
 def _load(path: Path, chunk: Sequence[Clip]) -> list[tuple[np.ndarray, np.ndarray]] | None:
     kept = load_arrays(path)
-    if kept is None or not np.array_equal(kept.get("stamp"), _stamp(chunk)):
+    if kept is None or not np.array_equal(kept.get("stamp", np.zeros(0)), _stamp(chunk)):
         return None
     cuts = np.cumsum(kept["lengths"])[:-1]
     return list(zip(np.split(kept["points"], cuts), np.split(kept["crops"], cuts), strict=True))

@@ -10,20 +10,16 @@ blendshape scores; the book uses it as a judge.
 
 from __future__ import annotations
 
-import os
-import threading
-import warnings
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
 
+from ._mediapipe import POINTS, check_frame, face_mesh, in_pixels, quiet
+from ._parallel import spread
 from .errors import BadInput
-
-POINTS = 478  # 468 of the mesh, then 5 of each iris
 
 
 class FaceTracker:
@@ -75,17 +71,17 @@ class FaceTracker:
 
     def all(self, frame: np.ndarray) -> np.ndarray:
         """Return the points of every face in one frame: `(max_faces, 478, 3)`, NaN where there is none."""
-        _check_frame(frame)
+        check_frame(frame)
         if self._cold:
             with quiet():
                 if self._mesh is None:
-                    self._mesh = _face_mesh(self.max_faces, self._tracking)
+                    self._mesh = face_mesh(self.max_faces, self._tracking)
                 answer = self._mesh.process(frame)
         else:
             answer = self._mesh.process(frame)
         faces = answer.multi_face_landmarks or ()
         self._cold = self._cold and not faces
-        return _in_pixels(faces, frame, self.max_faces)
+        return in_pixels(faces, frame, self.max_faces)
 
     def reset(self) -> None:
         """Forget the last frame: to be called between clips. As good as a new tracker, bit for bit."""
@@ -175,7 +171,7 @@ class TaskTracker:
         """Return the points of every face in one frame: `(max_faces, 478, 3)`, NaN where there is none."""
         import mediapipe as mp
 
-        _check_frame(frame)
+        check_frame(frame)
         image = mp.Image(image_format=mp.ImageFormat.SRGB, data=np.ascontiguousarray(frame))
         with quiet():
             if self._tracking:
@@ -185,7 +181,7 @@ class TaskTracker:
                 answer = self._task.detect(image)
         shapes = answer.face_blendshapes
         self.blendshapes = {s.category_name: float(s.score) for s in shapes[0]} if shapes else {}
-        return _in_pixels(answer.face_landmarks, frame, self.max_faces)
+        return in_pixels(answer.face_landmarks, frame, self.max_faces)
 
     def reset(self) -> None:
         """Forget the last frame."""
@@ -310,81 +306,9 @@ def detect_many(
     >>> detect_many([], progress=False)
     []
     """
-    from ._parallel import spread
-
     return spread(_detect_clip, clips, workers=workers, progress="finding faces" if progress else None)
 
 
 def _detect_clip(clip: Any) -> np.ndarray:
     """Detect in one clip; at module level, so that it can be sent to another process."""
     return detect(clip.iter_frames())
-
-
-def _face_mesh(max_faces: int, tracking: bool) -> Any:
-    """Make MediaPipe's face mesh with irises, its models taken from the wheel."""
-    from mediapipe.python.solutions.face_mesh import FaceMesh
-
-    return FaceMesh(static_image_mode=not tracking, max_num_faces=max_faces, refine_landmarks=True)
-
-
-def _check_frame(frame: np.ndarray) -> None:
-    """Refuse what is no RGB frame, before MediaPipe does with a puzzling message."""
-    if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8 or 0 in frame.shape:
-        raise BadInput(
-            f"a frame is {frame.dtype} of shape {frame.shape}, not uint8 of shape (H, W, 3): "
-            "convert it with clips.as_rgb8"
-        )
-
-
-# One point as protobuf writes it: 0x0a, 15, then x, y and z, each a tag and 4 bytes.
-_WIRE = np.dtype(
-    [("head", "V2"), ("tx", "u1"), ("x", "<f4"), ("ty", "u1"), ("y", "<f4"), ("tz", "u1"), ("z", "<f4")]
-)
-_HEAD = bytes([0x0A, 15])
-
-
-def _coordinates(face: Any) -> np.ndarray:
-    """Return the points of one face, `(478, 3) float32`, from protobuf or from a list of points."""
-    if hasattr(face, "SerializeToString"):  # reading the bytes is ten times faster than asking each point
-        data = face.SerializeToString()
-        if len(data) == POINTS * _WIRE.itemsize:
-            rows = np.frombuffer(data, _WIRE)
-            plain = (rows["tx"] == 0x0D) & (rows["ty"] == 0x15) & (rows["tz"] == 0x1D)
-            if plain.all() and bytes(rows["head"][0]) == _HEAD:
-                return np.stack([rows["x"], rows["y"], rows["z"]], axis=1)  # 3 x (478,) -> (478, 3)
-        face = face.landmark
-    flat = np.fromiter((v for p in face for v in (p.x, p.y, p.z)), np.float32, POINTS * 3)
-    return flat.reshape(POINTS, 3)  # (1434,) -> (478, 3)
-
-
-def _in_pixels(faces: Sequence[Any], frame: np.ndarray, max_faces: int) -> np.ndarray:
-    """Turn MediaPipe's relative points into `(max_faces, 478, 3) float32` pixels."""
-    height, width = frame.shape[:2]
-    points = np.full((max_faces, POINTS, 3), np.nan, np.float32)
-    for i, face in enumerate(faces[:max_faces]):
-        points[i] = _coordinates(face)
-    return points * np.array([width, height, width], np.float32)
-
-
-_lock = threading.RLock()
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Silence file descriptor 2 for a moment: MediaPipe's C++ code logs past Python."""
-    with _lock:
-        try:
-            kept = os.dup(2)
-        except OSError:  # there is no standard error
-            yield
-            return
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        try:
-            os.dup2(nowhere, 2)
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", message="SymbolDatabase.GetPrototype", category=UserWarning)
-                yield
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
-            os.close(nowhere)

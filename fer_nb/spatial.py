@@ -21,6 +21,7 @@ from .labels import LABELS, index
 from .preprocess import FaceSequence
 
 _PEAK, _QUIET = 0.6, 0.12  # shares of a clip's largest displacement: expressive above, neutral below
+_UNSURE = -100  # label of stills in between; only their action units are learned
 
 
 class Normalize(nn.Module):
@@ -40,7 +41,10 @@ class Normalize(nn.Module):
         self.window, self.floor = window, floor
 
     def _blur(self, x: Tensor) -> Tensor:
-        return F.avg_pool2d(x, self.window, 1, self.window // 2, count_include_pad=False)
+        """Mean of the neighborhood: first along rows, then along columns, which is the same and faster."""
+        k, half = self.window, self.window // 2
+        rows = F.avg_pool2d(x, (1, k), 1, (0, half), count_include_pad=False)
+        return F.avg_pool2d(rows, (k, 1), 1, (half, 0), count_include_pad=False)
 
     def forward(self, x: Tensor) -> Tensor:
         centered = x - self._blur(x)  # (B, 1, H, W)
@@ -85,29 +89,49 @@ class SpatialNet(nn.Module):
     """
 
     def __init__(
-        self, *, growth: int = 12, layers: tuple[int, ...] = (4, 4, 4), stem: int = 24, dropout: float = 0.1
+        self, *, growth: int = 16, layers: tuple[int, ...] = (3, 4, 4), stem: int = 16, units: int = 22,
+        dropout: float = 0.05,
     ) -> None:
         super().__init__()
         self.normalize = Normalize()
-        parts: list[nn.Module] = [nn.Conv2d(3, stem, 5, stride=2, padding=2, bias=False)]  # 64 -> 32
-        channels = stem
+        parts: list[nn.Module] = [
+            nn.Conv2d(3, stem, 5, stride=2, padding=2, bias=False),  # 64 -> 32
+            nn.GroupNorm(4, stem),
+            nn.ReLU(),
+            nn.Conv2d(stem, 2 * stem, 3, stride=2, padding=1, bias=False),  # 32 -> 16
+        ]
+        channels = 2 * stem
         for block, count in enumerate(layers):
             for _ in range(count):
                 parts.append(DenseLayer(channels, growth))
                 channels += growth
             if block < len(layers) - 1:
                 half = channels // 8 * 4  # a multiple of the four groups
-                parts.append(_transition(channels, half, dropout))  # 32 -> 16 -> 8
+                parts.append(_transition(channels, half, dropout))  # 16 -> 8 -> 4
                 channels = half
         self.body = nn.Sequential(*parts, nn.GroupNorm(4, channels), nn.ReLU())
-        self.head = nn.Sequential(
-            nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Dropout(0.3), nn.Linear(channels * 16, len(LABELS))
-        )
+        self.head = nn.Sequential(nn.Flatten(), nn.Dropout(0.3), nn.Linear(channels * 16, len(LABELS)))
+        self.units = nn.Sequential(nn.Flatten(), nn.Dropout(0.3), nn.Linear(channels * 16, units))
 
     def forward(self, x: Tensor) -> Tensor:
-        if x.ndim != 4 or x.shape[1] != 1:
-            raise BadInput(f"spatial branch: input has shape {tuple(x.shape)}: give (B, 1, 64, 64) in [0, 1]")
-        return self.head(self.body(self.normalize(x)))  # (B, C, 8, 8) -> (B, 7)
+        return self.head(self.maps(x))  # (B, C, 4, 4) -> (B, 7)
+
+    def maps(self, x: Tensor) -> Tensor:
+        """Return the last feature maps, (B, C, 4, 4)."""
+        if x.ndim != 4 or x.shape[1:] != (1, 64, 64):
+            raise BadInput(f"spatial branch: input is {tuple(x.shape)}: give (B, 1, 64, 64) in [0, 1]")
+        return self.body(self.normalize(x))
+
+
+def loss(model: SpatialNet, x: Tensor, labels: Tensor, units: Tensor, *, smoothing: float = 0.1) -> Tensor:
+    """Cross-entropy of the label, and of every action unit's intensity as a second task.
+
+    The units teach the network where to look: they are known for every still of Mime, weak ones included.
+    """
+    maps = model.maps(x)
+    named = F.cross_entropy(model.head(maps), labels, label_smoothing=smoothing, ignore_index=_UNSURE)
+    moved = F.binary_cross_entropy_with_logits(model.units(maps), units.clamp(0, 1))
+    return named + 5 * moved
 
 
 def to_input(crops: np.ndarray) -> Tensor:
@@ -130,20 +154,29 @@ def stills(sequence: FaceSequence) -> tuple[np.ndarray, np.ndarray]:
 
 
 def batches(
-    sequences: Sequence[FaceSequence], rng: np.random.Generator, *, size: int = 128, neutral: float = 0.15
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield one epoch: an expressive still of every clip, and a neutral one of some, augmented."""
-    chosen: list[tuple[np.ndarray, int]] = []
-    for s in sequences:
-        peaks, quiet = stills(s)
-        chosen.append((s.crops[rng.choice(peaks)], index(s.label or "neutral")))
-        if rng.random() < neutral:
-            chosen.append((s.crops[rng.choice(quiet)], 0))
-    order = rng.permutation(len(chosen))
-    for start in range(0, len(order), size):
-        rows = order[start : start + size]
-        x = to_input(np.stack([chosen[i][0] for i in rows]))
-        yield augment(x), torch.tensor([chosen[i][1] for i in rows])
+    sequences: Sequence[FaceSequence], rng: np.random.Generator, *, size: int = 64, repeats: int = 2
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Yield one epoch of augmented stills: of every clip `repeats` frames, half of them near the apex.
+
+    Yields
+    ------
+    x (B, 1, 64, 64), labels (B,) with -100 where the still is neither peak nor quiet, units (B, U)
+    """
+    clips = rng.permutation(np.repeat(np.arange(len(sequences)), repeats))
+    for start in range(0, len(clips), size):
+        drawn = [_draw(sequences[i], rng) for i in clips[start : start + size]]
+        crops, labels, units = zip(*drawn, strict=True)
+        yield augment(to_input(np.stack(crops))), torch.tensor(labels), torch.from_numpy(np.stack(units))
+
+
+def _draw(sequence: FaceSequence, rng: np.random.Generator) -> tuple[np.ndarray, int, np.ndarray]:
+    """Draw a still: crop, label, true action units."""
+    peaks, quiet = stills(sequence)
+    row = rng.choice(peaks) if rng.random() < 0.5 else rng.choice(np.flatnonzero(sequence.found))
+    label = index(sequence.label or "neutral") if row in peaks else 0 if row in quiet else _UNSURE
+    if sequence.units is None:
+        raise BadInput(f"{sequence.source}: has no true action units: train on Mime")
+    return sequence.crops[row], label, sequence.units[row].astype(np.float32)
 
 
 def load(name: str | Path = "spatial", *, data_version: str | None = None, device: str = "cpu") -> SpatialNet:

@@ -19,7 +19,7 @@ from .errors import BadInput
 if TYPE_CHECKING:
     from .clips import Clip
 
-Subjects = Iterable["str | None | Clip"]
+Subjects = Iterable["str | Clip | None"]
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def block(name: str) -> Block:
     return BLOCKS[name]
 
 
-def _name(item: str | None | Clip) -> str | None:
+def _name(item: str | Clip | None) -> str | None:
     return item if item is None or isinstance(item, str) else item.subject
 
 

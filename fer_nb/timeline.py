@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -76,7 +77,7 @@ def segments(ticks: np.ndarray, course: np.ndarray, *, seconds: float) -> list[d
 
 def _runs(names: np.ndarray) -> list[tuple[int, int]]:
     cuts = [0, *(np.flatnonzero(np.diff(names)) + 1), len(names)]
-    return [(int(a), int(b)) for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
+    return [(int(a), int(b)) for a, b in pairwise(cuts)]
 
 
 def _neighbors(i: int, runs: list[tuple[int, int]], names: np.ndarray) -> list[int]:

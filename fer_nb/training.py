@@ -9,9 +9,11 @@ from __future__ import annotations
 import copy
 import hashlib
 import io
+import math
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +25,9 @@ from ._parallel import bar
 from .cache import atomic_write
 from .errors import BadInput
 
-Batches = Callable[[np.random.Generator], Iterable[tuple[Tensor, Tensor]]]
+Batch = tuple[Tensor, ...]  # inputs, labels, and what else the loss wants
+Batches = Callable[[np.random.Generator], Iterable[Batch]]
+Loss = Callable[..., Tensor]
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,7 @@ def fit(
     score: Callable[[nn.Module], float],
     *,
     plan: Plan,
+    loss: Loss | None = None,
     resume: Path | None = None,
     device: str = "cpu",
     progress: str | None = None,
@@ -69,9 +74,10 @@ def fit(
     Parameters
     ----------
     model : Module, maps a batch to logits (B, C)
-    batches : callable, from a random generator to the (inputs, labels) of one epoch
+    batches : callable, from a random generator to the (inputs, labels, ...) of one epoch
     score : callable, from a model in evaluation mode to a number, higher is better
     plan : Plan
+    loss : callable or None, from (model, inputs, labels, ...) to a number; cross-entropy by default
     resume : Path or None; the state is kept here at the end of each epoch and taken up again
     device : str
     progress : str or None, text of a bar on standard error
@@ -98,7 +104,7 @@ def fit(
     model = model.to(device)
     optimizer = torch.optim.AdamW(model.parameters(), plan.learning_rate, weight_decay=plan.weight_decay)
     average = copy.deepcopy(model).eval()
-    run = _Run(model, average, optimizer, plan)
+    run = _Run(model, average, optimizer, plan, loss or partial(cross_entropy, smoothing=plan.label_smoothing))
     run.load(resume)
     with bar(progress, plan.epochs) as step:
         for epoch in range(plan.epochs):
@@ -113,11 +119,19 @@ def fit(
     return Fitted(model.eval(), max(run.scores), int(np.argmax(run.scores)), run.losses, run.scores)
 
 
+def cross_entropy(model: nn.Module, inputs: Tensor, labels: Tensor, *, smoothing: float = 0.0) -> Tensor:
+    """Mean cross-entropy of a model's logits; labels of -100 do not count."""
+    return F.cross_entropy(model(inputs), labels, label_smoothing=smoothing)
+
+
 class _Run:
     """State of a training: everything that a resumed run needs, and the two steps of an epoch."""
 
-    def __init__(self, model: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer, plan: Plan):
-        self.model, self.average, self.optimizer, self.plan = model, average, optimizer, plan
+    def __init__(
+        self, model: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer, plan: Plan, loss: Loss
+    ) -> None:
+        self.model, self.average, self.optimizer = model, average, optimizer
+        self.plan, self.loss = plan, loss
         self.epoch, self.steps = 0, 0
         self.losses: list[float] = []
         self.scores: list[float] = []
@@ -128,17 +142,15 @@ class _Run:
         """Whether the score has not risen for `patience` epochs."""
         return bool(self.scores) and len(self.scores) - 1 - int(np.argmax(self.scores)) >= self.plan.patience
 
-    def train_epoch(self, batches: Iterable[tuple[Tensor, Tensor]], device: str) -> None:
+    def train_epoch(self, batches: Iterable[Batch], device: str) -> None:
         """Go once through the batches: loss, gradient, step, weight average."""
         total, count = 0.0, 0
         self.model.train()
-        rate = self.plan.learning_rate * 0.5 * (1 + np.cos(np.pi * self.epoch / self.plan.epochs))
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        for inputs, labels in batches:
-            loss = F.cross_entropy(
-                self.model(inputs.to(device)), labels.to(device), label_smoothing=self.plan.label_smoothing
-            )
+        rate = self.plan.learning_rate * 0.5 * (1 + math.cos(math.pi * self.epoch / self.plan.epochs))
+        for batch in batches:
+            loss = self.loss(self.model, *(part.to(device) for part in batch))
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate * min(1.0, (1 + self.steps) / 50)  # the first steps are small
             self.optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)

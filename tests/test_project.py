@@ -19,7 +19,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("labels", "errors", "cache", "provenance", "_parallel"),
     ("_media", "clips", "results", "plots", "widgets"),
     ("mime", "datasets"),
-    ("splits", "landmarks"),
+    ("splits", "_mediapipe", "landmarks"),
     ("features", "crops", "preprocess"),
     ("augment", "training", "evaluation", "checkpoints"),
     ("temporal", "spatial"),

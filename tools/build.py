@@ -46,6 +46,8 @@ def main() -> int:
     parser.add_argument("--all", action="store_true", help="read and write every page again")
     given = parser.parse_args()
     start = time.perf_counter()
+    if todo := execute.stale():
+        print(f"notebooks to run: {', '.join(path.stem for path in todo)}", flush=True)
     if failed := execute.ensure():
         print(f"error: notebooks failed: {', '.join(failed)}", file=sys.stderr)
         return 1

@@ -28,6 +28,10 @@ from ..prediction import Models, judge
 from ..preprocess import FaceSequence, face_sequences, window_features
 from ..training import Fitted, Plan, fit, predict_in_batches
 
+RECORDS = (
+    "mime.single_branch", "mime.single_branch.temporal", "mime.single_branch.spatial", "mime.fused",
+    "mime.oracle_ceiling",
+)  # fmt: skip
 PACKAGE = Path(__file__).resolve().parents[1]
 PLANS = {
     "temporal": Plan(epochs=30, learning_rate=3e-3, patience=10),
@@ -103,6 +107,7 @@ def train_spatial(data: Data, *, seed: int = 0, resume: Path | None = None, prog
         partial(spatial.batches, data.fit_faces),
         partial(accuracy, lambda: x, [s.label for s in held]),
         plan=_seeded("spatial", seed),
+        loss=spatial.loss,
         resume=resume,
         progress="spatial branch" if progress else None,
     )

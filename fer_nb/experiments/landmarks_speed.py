@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from .. import results
+from .._mediapipe import quiet
 from ..clips import Clip, read_clip
-from ..landmarks import FaceTracker, found, quiet
+from ..landmarks import FaceTracker, found
 from ..overlay import write_video
 
 RECORDS = ("landmarks.throughput_ratio",)

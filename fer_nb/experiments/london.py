@@ -27,6 +27,8 @@ from ..preprocess import face_sequence
 
 TESTS = {"smile": "smiling pairs", "same": "neutral pairs", "reversed": "smile-to-neutral pairs"}
 BRANCHES = ("temporal", "spatial", "fused")
+# What `make results` may remake. Those of the even ids have no suffix and are made by `--ids even` alone.
+RECORDS = tuple(f"real.london_{name}.odd" for name in (*BRANCHES, "false_alarm", "reversed"))
 
 
 def folder() -> Path:
@@ -142,7 +144,8 @@ def _write(ids: str, shares: dict[str, dict[str, Interval]], n: int, seconds: fl
 
     card, end = read_card("temporal"), "" if ids == "even" else f".{ids}"
     common: dict[str, Any] = {
-        "unit": "share", "n": n, "dataset": "london", "data_version": card.data_version, "split": f"{ids} ids",
+        "unit": "share", "n": n, "dataset": "london", "data_version": card.data_version,
+        "split": f"{ids} ids",
         "seeds": (card.seed,), "command": f"python -m fer_nb.experiments.london --ids {ids}",
         "seconds": round(seconds, 1), "flags": ("mime_only",),
     }  # fmt: skip

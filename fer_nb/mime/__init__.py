@@ -4,9 +4,9 @@
 `scenes` vary it, `courses` lets it act, `raster` and `render` take the picture, `blocks` keeps order.
 """
 
-from .blocks import BLOCKS, VERSION, BlockSpec, block, clip, subject_id
+from .blocks import BLOCKS, VERSION, BlockSpec, block, clip, fingerprint, subject_id
 from .render import IMAGE_SIZE
 from .still import face
 from .units import NAMES, UNITS
 
-__all__ = ["BLOCKS", "IMAGE_SIZE", "NAMES", "UNITS", "VERSION", "BlockSpec", "block", "clip", "face", "subject_id"]
+__all__ = ["BLOCKS", "IMAGE_SIZE", "NAMES", "UNITS", "VERSION", "BlockSpec", "block", "clip", "face", "fingerprint", "subject_id"]

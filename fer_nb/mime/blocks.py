@@ -7,16 +7,17 @@ when damaged, so a killed run goes on where it stopped.
 
 from __future__ import annotations
 
+import functools
+import hashlib
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from .. import cache
+from .._parallel import cores, spread
 from ..clips import Clip
 from ..errors import BadInput
 from ..labels import LABELS
@@ -64,6 +65,20 @@ class JpegFrames(Sequence):  # type: ignore[type-arg]
 
     def __array__(self, dtype=None, copy=None) -> np.ndarray:  # type: ignore[no-untyped-def]
         return np.stack(list(self)).astype(dtype or np.uint8)
+
+
+@functools.cache
+def fingerprint() -> str:
+    """Return eight digits that change with Mime's code or template, so that no stale cache is read.
+
+    >>> len(fingerprint())
+    8
+    """
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.*")):
+        if path.suffix in (".py", ".npz"):
+            digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()[:8]
 
 
 def subject_id(block: str, person: int, version: str = VERSION) -> str:
@@ -176,7 +191,7 @@ def _unpack(arrays: dict[str, np.ndarray], block: str) -> Iterator[Clip]:
 
 def cache_file(block: str, first: int, session: int, seed: int, shifted: bool) -> Path:
     """Return where the clips of the group of people beginning at `first` are kept."""
-    folder = cache.cache_dir() / VERSION / (block + ("-shift" if shifted else "")) / f"seed{seed}-session{session}"
+    folder = cache.cache_dir() / f"{VERSION}-{fingerprint()}" / (block + ("-shift" if shifted else "")) / f"seed{seed}-session{session}"
     return folder / f"people-{first:04d}.npz"
 
 
@@ -224,22 +239,7 @@ def block(name: str, *, people: int | None = None, sessions: Sequence[int] = (0,
 
 def make_missing(jobs: list[tuple], workers: int | None, progress: bool) -> None:  # type: ignore[type-arg]
     """Make the cache files that do not exist yet, in processes, with a progress bar."""
-    import os
-
-    from rich.progress import track
-
     todo = [job for job in jobs if not job[0].exists()]
-    if not todo:
-        return
-    workers = min(workers or os.cpu_count() or 1, len(todo))
-    title = f"{VERSION} {todo[0][1]}"
-    if workers == 1:
-        for job in track(todo, title, disable=not progress):
-            _make_group(job)
-        return
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
-    try:
-        for _ in track(pool.map(_make_group, todo), title, total=len(todo), disable=not progress):
-            pass
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    if todo:
+        title = f"{VERSION} {todo[0][1]}" if progress else None
+        spread(_make_group, todo, workers=min(workers or cores(), len(todo)), progress=title)

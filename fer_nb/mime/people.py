@@ -14,6 +14,7 @@ from .skin import Skin, paint
 from .units import INDEX, UNITS
 
 HABITS = ("AU2", "AU7", "AU14", "AU17", "AU24", "AU25")
+SPREAD = 1.35  # how far people differ in shape
 TONES = np.array([[0.72, 0.51, 0.41], [0.63, 0.43, 0.33], [0.53, 0.35, 0.25], [0.42, 0.26, 0.17], [0.28, 0.16, 0.10], [0.17, 0.10, 0.065]])
 HAIRS = np.array([[0.02, 0.016, 0.014], [0.05, 0.03, 0.02], [0.11, 0.06, 0.035], [0.22, 0.13, 0.07], [0.42, 0.30, 0.16], [0.25, 0.09, 0.04], [0.38, 0.37, 0.36]])
 IRISES = np.array([[0.10, 0.05, 0.02], [0.17, 0.09, 0.04], [0.16, 0.15, 0.06], [0.12, 0.18, 0.13], [0.13, 0.22, 0.32], [0.20, 0.26, 0.30]])
@@ -90,7 +91,7 @@ def face_shape(rng: np.random.Generator) -> np.ndarray:
         p += w * n(0, 0.011, 3) * np.concatenate([sign, np.ones_like(sign), np.ones_like(sign)], 1)
     crooked = np.exp(-0.5 * np.square((tm.REST[:, :2] - [rng.uniform(-0.5, 0.5), rng.uniform(-1, 0.3)]) / 0.25).sum(1))
     p += crooked[:, None] * n(0, 0.010, 3)
-    return p
+    return tm.REST + SPREAD * (p - tm.REST)
 
 
 def make_style(rng: np.random.Generator) -> Style:
@@ -110,9 +111,9 @@ def make_look(rng: np.random.Generator) -> dict[str, float]:
     """Return the amounts that `skin.paint` takes."""
     bearded, u = rng.random() < 0.5, rng.uniform
     return {"age": u(0, 1), "furrow_depth": u(0.5, 1.4), "mottle": u(0.3, 1.2), "freckles": u(0, 1) * (rng.random() < 0.3),
-            "moles": float(rng.integers(0, 6)), "beard": u(0.5, 1) * (bearded and rng.random() < 0.25),
+            "moles": float(rng.integers(1, 9)), "beard": u(0.5, 1) * (bearded and rng.random() < 0.25),
             "moustache": u(0.4, 1) * (bearded and rng.random() < 0.3), "stubble": u(0.1, 1) * bearded,
-            "brow_thickness": u(0.5, 1.5), "brow_shift": u(-0.012, 0.02), "brow_length": u(0.85, 1.12), "brow_arch": u(-0.3, 1.2),
+            "brow_thickness": u(0.4, 1.8), "brow_shift": u(-0.015, 0.025), "brow_length": u(0.8, 1.15), "brow_arch": u(-0.6, 1.6),
             "brow_dark": u(0.35, 0.95), "makeup": u(0, 1) * (not bearded), "eye_bags": u(0, 1)}  # fmt: skip
 
 

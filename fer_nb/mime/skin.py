@@ -184,7 +184,7 @@ def paint(rng: np.random.Generator, look: dict[str, float], tone: np.ndarray, ha
     spots = np.clip(noise(rng, 4) - 1.6, 0, 1) * look["freckles"] * np.exp(-((gy + 0.25) / 0.3) ** 2)
     skin = skin * (1 - 0.4 * spots[..., None])
     for _ in range(int(look["moles"])):
-        x, y, r = rng.uniform(-0.65, 0.65), rng.uniform(-1.1, 0.45), rng.uniform(0.010, 0.026)
+        x, y, r = rng.uniform(-0.65, 0.65), rng.uniform(-1.1, 0.45), rng.uniform(0.012, 0.034)
         skin = skin * (1 - rng.uniform(0.35, 0.7) * _blob(x, y, r, r)[..., None])
     bags = _blob(-0.33, -0.12, 0.12, 0.035) + _blob(0.33, -0.12, 0.12, 0.035)
     skin = skin * (1 - look["eye_bags"] * 0.25 * bags[..., None])

@@ -12,14 +12,15 @@ import numpy as np
 from ..errors import BadInput
 
 EDGE = 16383  # longest side of a WebP image
+MARGIN = 4  # pixels around each picture, as far as the codec smears
 
 
 @dataclass(frozen=True)
 class Sheet:
     """All pictures of a figure in one WebP image of equal cells, row by row.
 
-    `cell` is the height and width of a picture; each sits in the upper left of a `pitch`, a multiple of
-    16 pixels, so that the codec's blocks do not run from one picture into the next.
+    `cell` is the height and width of a picture. Each lies `MARGIN` pixels inside a `pitch`, a multiple of
+    16 pixels filled with the picture's own edge, so that the codec does not mix neighbors.
     """
 
     data: bytes
@@ -32,7 +33,7 @@ class Sheet:
         """Return picture `index`, `(H, W, 3) uint8` RGB, as a reader's browser sees it."""
         sheet = cv2.cvtColor(cv2.imdecode(np.frombuffer(self.data, np.uint8), 1), cv2.COLOR_BGR2RGB)
         row, column = divmod(index, self.columns)
-        y, x = row * self.pitch[0], column * self.pitch[1]
+        y, x = row * self.pitch[0] + MARGIN, column * self.pitch[1] + MARGIN
         return sheet[y : y + self.cell[0], x : x + self.cell[1]]
 
 
@@ -68,8 +69,8 @@ def pack(pictures: Sequence[np.ndarray], *, quality: int = 80) -> Sheet:
     height, width = pictures[0].shape[:2]
     if any(picture.shape != (height, width, 3) for picture in pictures):
         raise BadInput("explore: draw returned pictures of different sizes, keep one size")
-    down, right = -height % 16, -width % 16
-    pitch = (height + down, width + right)
+    pitch = (height + 2 * MARGIN + 15) // 16 * 16, (width + 2 * MARGIN + 15) // 16 * 16
+    down, right = pitch[0] - height - MARGIN, pitch[1] - width - MARGIN
     columns = math.ceil(math.sqrt(len(pictures) * pitch[0] / pitch[1]))
     rows = -(-len(pictures) // columns)
     if max(rows * pitch[0], columns * pitch[1]) > EDGE:
@@ -77,6 +78,6 @@ def pack(pictures: Sequence[np.ndarray], *, quality: int = 80) -> Sheet:
     sheet = np.zeros((rows * pitch[0], columns * pitch[1], 3), np.uint8)
     for k, picture in enumerate(pictures):
         y, x = k // columns * pitch[0], k % columns * pitch[1]
-        padded = np.pad(picture, ((0, down), (0, right), (0, 0)), mode="edge")
+        padded = np.pad(picture, ((MARGIN, down), (MARGIN, right), (0, 0)), mode="edge")
         sheet[y : y + pitch[0], x : x + pitch[1]] = padded
     return Sheet(webp(sheet, quality), len(pictures), columns, (height, width), pitch)

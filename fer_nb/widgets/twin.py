@@ -8,6 +8,7 @@ import html
 import itertools
 import json
 
+from .sheet import MARGIN
 from .state import Control, Sliders, value_text
 
 _counter = itertools.count(1)  # two equal figures on one page still get two ids
@@ -27,7 +28,8 @@ _SCRIPT = """
       return d.labels[k] + " " + text;
     });
     var x = cell %% d.columns, y = Math.floor(cell / d.columns);
-    img.style.transform = "translate(" + -100 * x / d.columns + "%%," + -100 * y / d.rows + "%%)";
+    img.style.transform = "translate(" + -100 * (x + d.inset[0]) / d.columns + "%%," +
+      -100 * (y + d.inset[1]) / d.rows + "%%)";
     img.alt = d.alt + " " + words.join(", ") + ".";
     says.textContent = d.captions ? d.captions[cell] : words.join(", ");
     box.dataset.cell = cell;
@@ -55,15 +57,16 @@ def static(figure: Sliders) -> str:
     controls = list(figure.controls.values())
     rows = -(-sheet.count // sheet.columns)
     captions = [figure.caption(**state) for state in figure.states()] if figure.caption else None
+    inset = (MARGIN / sheet.pitch[1], MARGIN / sheet.pitch[0])  # x, y, in cells
     state = {
-        "alt": figure.alt, "columns": sheet.columns, "rows": rows, "captions": captions,
+        "alt": figure.alt, "columns": sheet.columns, "rows": rows, "inset": inset, "captions": captions,
         "labels": [control.label for control in controls],
         "texts": [[value_text(value) for value in control.levels] for control in controls],
     }  # fmt: skip
     first = figure.index([control.start for control in controls])
     y, x = divmod(first, sheet.columns)
     scale = 100 * sheet.columns * sheet.pitch[1] / sheet.cell[1]  # width of the sheet in widths of a picture
-    shift = f"translate({-100 * x / sheet.columns:.6g}%,{-100 * y / rows:.6g}%)"
+    shift = f"translate({-100 * (x + inset[0]) / sheet.columns:.6g}%,{-100 * (y + inset[1]) / rows:.6g}%)"
     script = _SCRIPT % {"id": uid, "state": json.dumps(state).replace("<", "\\u003c")}
     words = ", ".join(f"{c.label} {value_text(c.levels[c.start])}" for c in controls)
     source = base64.b64encode(sheet.data).decode()
@@ -75,6 +78,7 @@ def static(figure: Sliders) -> str:
         f'style="display:block;max-width:none;margin:0;width:{scale:.6g}%;height:auto;transform:{shift}" '
         f'src="data:image/webp;base64,{source}"></div>'
         f'<div class="fer-controls">{"".join(_row(uid, k, c) for k, c in enumerate(controls))}</div>'
-        f'<figcaption aria-live="polite">{html.escape(captions[first] if captions else words)}</figcaption>'
+        f'<figcaption aria-live="polite" class="{"fer-caption" if captions else "fer-hidden"}">'
+        f"{html.escape(captions[first] if captions else words)}</figcaption>"
         f"<script>{script}</script></figure>"
     )

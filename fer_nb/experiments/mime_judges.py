@@ -1,0 +1,146 @@
+"""What do two networks trained on real faces make of Mime's? They judge; nothing is fitted to them.
+
+The first judge is MediaPipe's blendshape model: when one action unit is rendered stronger, the score of the
+matching blendshape must rise. The second is an expression network in JavaScript, run by Node outside the
+project. Both need files that the project does not carry, so this experiment is skipped where they are
+missing; each use is appended to `results/looks.jsonl`.
+
+- `FER_NB_FACE_LANDMARKER`: path of MediaPipe's `face_landmarker.task`
+- `FER_NB_JUDGE`: path of a script that Node runs with `FRAMES=<folder>`; it reads `m.json`, a list of
+  [label, height, width], and the RGB bytes of frame i in `i.bin`, and prints JSON with `accuracy`, `no_face`, `n`
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from .. import mime, results
+from ..evaluation import bootstrap
+from ..labels import LABELS
+from ..landmarks import TaskTracker
+from ..mime.blocks import dressed
+from ..mime.courses import PROTOTYPES
+from ..mime.units import INDEX
+
+# The blendshapes that mean the same as an action unit. AU6 and AU9 are left out: their blendshapes are
+# silent on real faces as well. AU23 and AU25 have no counterpart.
+MATCH: dict[str, tuple[str, ...]] = {
+    "AU1": ("browInnerUp",),
+    "AU2": ("browOuterUpLeft", "browOuterUpRight"),
+    "AU4": ("browDownLeft", "browDownRight"),
+    "AU5": ("eyeWideLeft", "eyeWideRight"),
+    "AU7": ("eyeSquintLeft", "eyeSquintRight"),
+    "AU10": ("mouthUpperUpLeft", "mouthUpperUpRight"),
+    "AU12": ("mouthSmileLeft", "mouthSmileRight"),
+    "AU14": ("mouthDimpleLeft", "mouthDimpleRight"),
+    "AU15": ("mouthFrownLeft", "mouthFrownRight"),
+    "AU16": ("mouthLowerDownLeft", "mouthLowerDownRight"),
+    "AU17": ("mouthShrugLower",),
+    "AU18": ("mouthPucker",),
+    "AU20": ("mouthStretchLeft", "mouthStretchRight"),
+    "AU22": ("mouthFunnel",),
+    "AU24": ("mouthPressLeft", "mouthPressRight"),
+    "AU26": ("jawOpen",),
+    "AU27": ("jawOpen",),
+    "AU43": ("eyeBlinkLeft", "eyeBlinkRight"),
+}
+LEVELS = np.linspace(0, 1, 6)
+PEOPLE, FIRST = 20, 1_000  # of the validate block
+
+
+def responses(tracker: TaskTracker, people: int = PEOPLE) -> np.ndarray:
+    """Return the mean scores (rendered unit, level, matched unit), over the people whose face was found."""
+    units = list(MATCH)
+    out = np.full((len(units), len(LEVELS), people, len(units)), np.nan)
+    for i, unit in enumerate(units):
+        for j, level in enumerate(LEVELS):
+            for k in range(people):
+                tracker(mime.face(FIRST + k, {unit: float(level)}))
+                if tracker.blendshapes:
+                    out[i, j, k] = [np.mean([tracker.blendshapes[b] for b in MATCH[u]]) for u in units]
+    return np.nanmean(out, axis=2)
+
+
+def respond(curve: np.ndarray) -> bool:
+    """Return whether a response over the levels rises by 0.15 or more with Spearman correlation 0.9 or more."""
+    from scipy.stats import spearmanr
+
+    return bool(curve[-1] - curve[0] >= 0.15 and spearmanr(LEVELS, curve).statistic >= 0.9)
+
+
+def blendshape_response(model: Path) -> None:
+    """Fill `mime.blendshape_response` and write the cross-talk matrix beside the records as CSV."""
+    with TaskTracker(model, tracking=False) as tracker:
+        table = responses(tracker)
+    units = list(MATCH)
+    good = [u for i, u in enumerate(units) if respond(table[i, :, i])]
+    rise = table[:, -1] - table[:, 0]  # (rendered, matched)
+    lines = ["rendered," + ",".join(units)]
+    lines += [unit + "," + ",".join(f"{x:.3f}" for x in row) for unit, row in zip(units, rise, strict=True)]
+    (results.folder() / "mime.blendshape_crosstalk.csv").write_text("\n".join(lines) + "\n")
+    value = len(good) / len(units)
+    results.log_look("mediapipe-blendshapes", PEOPLE * len(units) * len(LEVELS), value)
+    silent = ", ".join(u for u in units if u not in good) or "none"
+    results.write(results.record("mime.blendshape_response", value, unit="share of action units", n=len(units), direction="up", target=0.8,
+                                 dataset="Mime", data_version=mime.VERSION, split="validate",
+                                 note=f"mean of {PEOPLE} people over {len(LEVELS)} levels; do not respond: {silent}"))  # fmt: skip
+
+
+def apex_stills(people: int = 50) -> list[tuple[str, int, np.ndarray]]:
+    """Return (label, person, image) of full-strength apex frames, six classes, people of the validate block."""
+    from ..mime import render
+
+    out, rng = [], np.random.default_rng(0)
+    for person in range(people):
+        model = dressed("validate", person, 0)
+        for label in LABELS[1:]:
+            amounts = np.zeros(len(INDEX))
+            for unit, typical in PROTOTYPES[label][int(rng.integers(len(PROTOTYPES[label])))].items():
+                amounts[INDEX[unit.rstrip("?")]] = typical
+            amounts = np.clip(amounts * model.person.style.gain, 0, 1.1)
+            linear, points = render.frame(model, amounts, amounts, model.scene.pose, np.zeros(2))
+            camera = dict(model.scene.camera)
+            camera["gain"] = render.auto_gain(linear, points, camera["exposure"])
+            out.append((label, person, render.expose(linear, camera, rng)))
+    return out
+
+
+def real_network(script: Path) -> None:
+    """Fill `mime.read_by_real_network`: apex frames that the outside judge reads as intended."""
+    stills = apex_stills()
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "m.json").write_text(json.dumps([[label, *image.shape[:2]] for label, _, image in stills]))
+        for i, (_, _, image) in enumerate(stills):
+            (Path(folder) / f"{i}.bin").write_bytes(np.ascontiguousarray(image).tobytes())
+        done = subprocess.run(["node", str(script)], env={**os.environ, "FRAMES": folder}, capture_output=True, text=True, check=True)
+    said = json.loads(done.stdout[done.stdout.index("{") :])
+    confusion = said["confusion"]
+    right = {label: confusion.get(label, {}) for label in LABELS[1:]}
+    hits = np.concatenate([np.repeat([1.0, 0.0], [row.get(label, 0), sum(row.values()) - row.get(label, 0)]) for label, row in right.items()])
+    interval = bootstrap(lambda rows: float(hits[rows].mean()), [None] * len(hits))
+    results.log_look("face-api-expression", said["n"], said["accuracy"])
+    per_class = ", ".join(f"{label} {row.get(label, 0)}/{sum(row.values())}" for label, row in right.items())
+    results.write(results.record("mime.read_by_real_network", said["accuracy"], unit="share of apex frames", low=interval.low, high=interval.high,
+                                 n=said["n"], dataset="Mime", data_version=mime.VERSION, split="validate", direction="up",
+                                 note=f"{per_class}; no face in {said['no_face']}; the judge chooses among the six"))  # fmt: skip
+
+
+def run() -> None:
+    """Ask the judges that are here; say which are not."""
+    for variable, ask in (("FER_NB_FACE_LANDMARKER", blendshape_response), ("FER_NB_JUDGE", real_network)):
+        path = os.environ.get(variable)
+        if path and Path(path).is_file():
+            ask(Path(path))
+        else:
+            print(f"mime_judges: {variable} names no file, {ask.__name__} is skipped and its record kept", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,68 @@
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from fer_nb import spatial
+from fer_nb.errors import BadInput
+from tests.faces import sequence
+
+
+def test_normalization_removes_light_and_contrast():
+    torch.manual_seed(0)
+    face = F.interpolate(torch.rand(1, 1, 16, 16), size=64, mode="bicubic").clamp(0.2, 0.8)
+    even = spatial.Normalize(floor=0.0)
+    darker, brighter = even(0.5 * face), even(0.5 * face + 0.3)
+    assert torch.allclose(darker, even(face), atol=1e-3)
+    assert torch.allclose(brighter, even(face), atol=1e-3)
+
+
+def test_normalization_of_a_flat_crop_is_zero_and_has_a_gradient():
+    x = torch.full((1, 1, 64, 64), 0.5, requires_grad=True)
+    out = spatial.Normalize()(x)
+    assert out.abs().max() < 1e-5
+    out.sum().backward()
+    assert x.grad is not None and torch.isfinite(x.grad).all()
+
+
+def test_a_pixel_can_be_attacked():
+    net, x = spatial.SpatialNet().eval(), torch.rand(2, 1, 64, 64, requires_grad=True)
+    F.cross_entropy(net(x), torch.tensor([1, 2])).backward()
+    assert (x.grad != 0).float().mean() > 0.9
+
+
+def test_dense_layers_keep_what_they_were_given():
+    layer, x = spatial.DenseLayer(8, 4), torch.rand(1, 8, 5, 5)
+    out = layer(x)
+    assert out.shape == (1, 12, 5, 5) and torch.equal(out[:, :8], x)
+
+
+def test_answers_do_not_depend_on_the_batch():
+    net, x = spatial.SpatialNet().eval(), torch.rand(4, 1, 64, 64)
+    assert torch.allclose(net(x)[1], net(x[1:2])[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 64, 64), (1, 1, 48, 48), (64, 64)])
+def test_wrong_shapes_are_one_line_errors(shape):
+    with pytest.raises(BadInput, match="give"):
+        spatial.SpatialNet()(torch.zeros(shape))
+
+
+def test_stills_split_a_clip_into_peak_and_quiet():
+    peaks, quiet = spatial.stills(sequence("fear"))
+    assert peaks.min() > quiet.max() and 0 in quiet and 11 in peaks
+    peaks, quiet = spatial.stills(sequence("neutral"))
+    assert len(peaks) == len(quiet) == 12
+
+
+def test_inputs_are_in_zero_to_one():
+    x = spatial.to_input(np.array([[[0, 255]]], np.uint8))
+    assert x.flatten().tolist() == [0, 1]
+    assert spatial.clip_input(sequence()).shape == (1, 1, 64, 64)
+
+
+def test_an_epoch_has_every_clip_and_some_neutral_stills():
+    clips = [sequence("fear"), sequence("anger")] * 30
+    labels = torch.cat([y for _, y in spatial.batches(clips, np.random.default_rng(0), size=16)])
+    assert 60 < len(labels) < 90
+    assert set(labels.tolist()) == {0, 1, 3}
