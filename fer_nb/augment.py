@@ -50,6 +50,25 @@ def move(x: Tensor, *, degrees: float = 8, scale: float = 0.1, shift: float = 0.
     return F.grid_sample(x, grid, padding_mode="border", align_corners=False)
 
 
+def reshape(x: Tensor, *, pixels: float = 1.0, grid: int = 5) -> Tensor:
+    """Bend the face smoothly by up to a few pixels: other proportions, as other people have them."""
+    b, side = len(x), x.shape[-1]
+    bend = torch.randn(b, 2, grid, grid) * (_each(x, 0, pixels) * 2 / side)
+    field = F.interpolate(bend, size=side, mode="bicubic").permute(0, 2, 3, 1)  # (B, H, W, 2)
+    straight = F.affine_grid(torch.eye(2, 3).expand(b, -1, -1), list(x.shape), align_corners=False)
+    return F.grid_sample(x, straight + field, padding_mode="border", align_corners=False)
+
+
+def repaint(x: Tensor, *, patches: float = 0.12, grain: float = 0.05) -> Tensor:
+    """Darken and lighten parts of the skin: large soft patches, and spots of every smaller size."""
+    b, side = len(x), x.shape[-1]
+    paint = torch.zeros_like(x)
+    for grid, strength in ((6, patches), (14, grain), (32, grain)):
+        spots = F.interpolate(torch.randn(b, 1, grid, grid), size=side, mode="bicubic")
+        paint = paint + spots * _each(x, 0, strength)
+    return _sometimes(x, (x * paint.exp()).clamp(0, 1), 0.7)
+
+
 def relight(x: Tensor) -> Tensor:
     """Change gamma, contrast and brightness, and light one side more than the other."""
     _, _, h, w = x.shape
@@ -58,20 +77,20 @@ def relight(x: Tensor) -> Tensor:
     light = 1 + _each(x, -0.35, 0.35) * ramp_x + _each(x, -0.25, 0.25) * ramp_y
     x = x * light
     middle = x.mean((1, 2, 3), keepdim=True)
-    return ((x - middle) * _each(x, 0.6, 1.3) + middle + _each(x, -0.15, 0.15)).clamp(0, 1)
+    return ((x - middle) * _each(x, 0.7, 1.3) + middle + _each(x, -0.15, 0.15)).clamp(0, 1)
 
 
 def blur(x: Tensor) -> Tensor:
-    """Lose sharpness, as small or compressed faces do: shrink by up to 2.5 and enlarge again."""
+    """Lose sharpness, as small or compressed faces do: shrink by up to 2 and enlarge again."""
     side = x.shape[-1]
-    small = int(side / float(torch.empty(1).uniform_(1.0, 2.5)))
+    small = int(side / float(torch.empty(1).uniform_(1.0, 2.0)))
     rough = F.interpolate(x, size=small, mode="bilinear", antialias=True)
     return _sometimes(x, F.interpolate(rough, size=side, mode="bilinear"), 0.5)
 
 
 def noise(x: Tensor) -> Tensor:
-    """Add sensor noise of up to 4 % of the range."""
-    return (x + torch.randn_like(x) * _each(x, 0, 0.04)).clamp(0, 1)
+    """Add sensor noise of up to 3 % of the range."""
+    return (x + torch.randn_like(x) * _each(x, 0, 0.03)).clamp(0, 1)
 
 
 def jpeg(x: Tensor) -> Tensor:
@@ -104,6 +123,6 @@ def augment(x: Tensor) -> Tensor:
     >>> out.shape, bool((out >= 0).all() and (out <= 1).all())
     (torch.Size([3, 1, 64, 64]), True)
     """
-    for step in (mirror, move, relight, blur, noise, jpeg, erase):
+    for step in (mirror, reshape, move, repaint, relight, blur, noise, jpeg, erase):
         x = step(x)
     return x

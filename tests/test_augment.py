@@ -5,7 +5,9 @@ from fer_nb import augment
 
 STEPS = (
     augment.mirror,
+    augment.reshape,
     augment.move,
+    augment.repaint,
     augment.relight,
     augment.blur,
     augment.noise,

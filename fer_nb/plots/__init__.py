@@ -6,6 +6,7 @@ the same again, so no figure depends on color alone. A label keeps one color in 
 
 from .base import COLORS, PALETTE, Figure, canvas, label_color, style
 from .charts import bars, confusion, images, lines
+from .faces import grouped_bars, landmarks
 from .time import courses, timeline
 
 __all__ = [
@@ -16,8 +17,10 @@ __all__ = [
     "canvas",
     "confusion",
     "courses",
+    "grouped_bars",
     "images",
     "label_color",
+    "landmarks",
     "lines",
     "style",
     "timeline",
