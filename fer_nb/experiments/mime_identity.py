@@ -55,7 +55,9 @@ def upright_shapes(points: np.ndarray) -> np.ndarray:
     """Return shapes (N, 468 * 3) with position, size and rotation removed (Procrustes to the first)."""
     centered = points - points.mean(1, keepdims=True)
     centered /= np.sqrt(np.square(centered).sum((1, 2), keepdims=True))
-    return np.array([Rotation.align_vectors(centered[0], shape)[0].apply(shape).ravel() for shape in centered])
+    return np.array(
+        [Rotation.align_vectors(centered[0], shape)[0].apply(shape).ravel() for shape in centered]
+    )
 
 
 def by_shape(shapes: np.ndarray, person: np.ndarray, train: np.ndarray) -> np.ndarray:
@@ -64,7 +66,11 @@ def by_shape(shapes: np.ndarray, person: np.ndarray, train: np.ndarray) -> np.nd
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
     codes = PCA(60, random_state=0).fit(shapes[train]).transform(shapes)
-    return LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto").fit(codes[train], person[train]).predict_log_proba(codes)
+    return (
+        LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
+        .fit(codes[train], person[train])
+        .predict_log_proba(codes)
+    )
 
 
 def network(channels: int) -> nn.Sequential:
@@ -73,15 +79,21 @@ def network(channels: int) -> nn.Sequential:
     for wide in (24, 48, 96, 160):
         layers += [nn.Conv2d(channels, wide, 3, padding=1), nn.GroupNorm(8, wide), nn.ReLU(), nn.MaxPool2d(2)]
         channels = wide
-    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Dropout(0.3), nn.Linear(4 * channels, PEOPLE))
+    return nn.Sequential(
+        *layers, nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Dropout(0.3), nn.Linear(4 * channels, PEOPLE)
+    )
 
 
-def by_picture(crops: np.ndarray, person: np.ndarray, train: np.ndarray, *, epochs: int = 14, seed: int = 0) -> np.ndarray:
+def by_picture(
+    crops: np.ndarray, person: np.ndarray, train: np.ndarray, *, epochs: int = 14, seed: int = 0
+) -> np.ndarray:
     """Return log-probabilities (N, PEOPLE) by a network trained on the crops of the training sessions."""
     torch.manual_seed(seed)
     x = torch.from_numpy(crops.astype(np.float32) / 255)
     x = x.permute(0, 3, 1, 2) if x.ndim == 4 else x[:, None]  # (N, C, 64, 64)
-    x = (x - x.mean((2, 3), keepdim=True)) / (x.std((1, 2, 3), keepdim=True) + 0.05) + 2 * (x.mean((2, 3), keepdim=True) - 0.4)
+    x = (x - x.mean((2, 3), keepdim=True)) / (x.std((1, 2, 3), keepdim=True) + 0.05) + 2 * (
+        x.mean((2, 3), keepdim=True) - 0.4
+    )
     y, rows = torch.from_numpy(person), torch.from_numpy(np.flatnonzero(train))
     model = network(x.shape[1])
     steps = epochs * (len(rows) // 64)
@@ -134,9 +146,13 @@ def pictures() -> None:
     probe = session == 2
     for view, suffix, target in (("full", "", 0.95), ("oval", ".oval", None)):
         picture = by_picture(views[view], person[row], train)
-        alone = [float((per_clip(s, row, len(clips)).argmax(1) == person)[probe].mean()) for s in (picture, shape)]
+        alone = [
+            float((per_clip(s, row, len(clips)).argmax(1) == person)[probe].mean()) for s in (picture, shape)
+        ]
         right = (per_clip(picture + 0.5 * shape, row, len(clips)).argmax(1) == person)[probe].astype(float)
-        interval = bootstrap(lambda rows, right=right: float(right[rows].mean()), [str(p) for p in person[probe]])
+        interval = bootstrap(
+            lambda rows, right=right: float(right[rows].mean()), [str(p) for p in person[probe]]
+        )
         note = f"sessions 1 and 2 to session 3, one probe a clip, {FRAMES} frames each, chance 0.01; pixels alone {alone[0]:.3f}, shape alone {alone[1]:.3f}"
         results.write(results.record(f"mime.identity_top1{suffix}", interval.value, unit="share of clips", low=interval.low, high=interval.high,
                                      n=int(probe.sum()), seeds=(0,), per_seed=(interval.value,), dataset="Mime", data_version=mime.VERSION, split="fit",
@@ -165,7 +181,9 @@ def motion() -> None:
     train = session < 2
     scores, seeds = [], (0, 1, 2)
     for seed in seeds:
-        forest = RandomForestClassifier(400, max_features="sqrt", n_jobs=-1, random_state=seed).fit(features[train], person[train])
+        forest = RandomForestClassifier(400, max_features="sqrt", n_jobs=-1, random_state=seed).fit(
+            features[train], person[train]
+        )
         scores.append((forest.predict(features[~train]) == person[~train]).astype(float))
     right = np.mean(scores, axis=0)
     interval = bootstrap(lambda rows: float(right[rows].mean()), [str(p) for p in person[~train]])

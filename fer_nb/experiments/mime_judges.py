@@ -116,14 +116,27 @@ def real_network(script: Path) -> None:
     """Fill `mime.read_by_real_network`: apex frames that the outside judge reads as intended."""
     stills = apex_stills()
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "m.json").write_text(json.dumps([[label, *image.shape[:2]] for label, _, image in stills]))
+        (Path(folder) / "m.json").write_text(
+            json.dumps([[label, *image.shape[:2]] for label, _, image in stills])
+        )
         for i, (_, _, image) in enumerate(stills):
             (Path(folder) / f"{i}.bin").write_bytes(np.ascontiguousarray(image).tobytes())
-        done = subprocess.run(["node", str(script)], env={**os.environ, "FRAMES": folder}, capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            ["node", str(script)],
+            env={**os.environ, "FRAMES": folder},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
     said = json.loads(done.stdout[done.stdout.index("{") :])
     confusion = said["confusion"]
     right = {label: confusion.get(label, {}) for label in LABELS[1:]}
-    hits = np.concatenate([np.repeat([1.0, 0.0], [row.get(label, 0), sum(row.values()) - row.get(label, 0)]) for label, row in right.items()])
+    hits = np.concatenate(
+        [
+            np.repeat([1.0, 0.0], [row.get(label, 0), sum(row.values()) - row.get(label, 0)])
+            for label, row in right.items()
+        ]
+    )
     interval = bootstrap(lambda rows: float(hits[rows].mean()), [None] * len(hits))
     results.log_look("face-api-expression", said["n"], said["accuracy"])
     per_class = ", ".join(f"{label} {row.get(label, 0)}/{sum(row.values())}" for label, row in right.items())
@@ -139,7 +152,10 @@ def run() -> None:
         if path and Path(path).is_file():
             ask(Path(path))
         else:
-            print(f"mime_judges: {variable} names no file, {ask.__name__} is skipped and its record kept", file=sys.stderr)
+            print(
+                f"mime_judges: {variable} names no file, {ask.__name__} is skipped and its record kept",
+                file=sys.stderr,
+            )
 
 
 if __name__ == "__main__":

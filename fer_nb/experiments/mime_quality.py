@@ -17,7 +17,13 @@ from ..clips import Clip
 from ..evaluation import bootstrap
 from ..landmarks import detect_many, found
 
-RECORDS = ("mime.seconds_fit100", "mime.face_found", "mime.landmark_nme", "mime.identity_top1", "mime.style_identity_top1")
+RECORDS = (
+    "mime.seconds_fit100",
+    "mime.face_found",
+    "mime.landmark_nme",
+    "mime.identity_top1",
+    "mime.style_identity_top1",
+)
 PEOPLE = 100
 COMMON = {"dataset": "Mime", "data_version": mime.VERSION, "split": "fit"}
 

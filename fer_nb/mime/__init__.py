@@ -9,4 +9,16 @@ from .render import IMAGE_SIZE
 from .still import face
 from .units import NAMES, UNITS
 
-__all__ = ["BLOCKS", "IMAGE_SIZE", "NAMES", "UNITS", "VERSION", "BlockSpec", "block", "clip", "face", "fingerprint", "subject_id"]
+__all__ = [
+    "BLOCKS",
+    "IMAGE_SIZE",
+    "NAMES",
+    "UNITS",
+    "VERSION",
+    "BlockSpec",
+    "block",
+    "clip",
+    "face",
+    "fingerprint",
+    "subject_id",
+]

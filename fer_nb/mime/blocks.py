@@ -68,7 +68,17 @@ class JpegFrames(Sequence):  # type: ignore[type-arg]
         return np.stack(list(self)).astype(dtype or np.uint8)
 
 
-PICTURES = ("template", "units", "head", "skin", "people", "scenes", "courses", "raster", "render")  # what a frame depends on
+PICTURES = (
+    "template",
+    "units",
+    "head",
+    "skin",
+    "people",
+    "scenes",
+    "courses",
+    "raster",
+    "render",
+)  # what a frame depends on
 
 
 @functools.cache
@@ -84,7 +94,10 @@ def fingerprint() -> str:
     for name in PICTURES:
         tree = ast.parse(Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8"))
         for node in ast.walk(tree):
-            if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module) and ast.get_docstring(node) is not None:
+            if (
+                isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module)
+                and ast.get_docstring(node) is not None
+            ):
                 node.body = node.body[1:] or [ast.Pass()]
         digest.update(ast.dump(tree).encode())
     return digest.hexdigest()[:8]
@@ -107,7 +120,9 @@ def spec(block: str) -> BlockSpec:
         raise BadInput(f"unknown block {block!r}: use one of {', '.join(BLOCKS)}") from None
 
 
-def film(model: render.Model, course: Course, rng: np.random.Generator) -> tuple[list[np.ndarray], np.ndarray]:
+def film(
+    model: render.Model, course: Course, rng: np.random.Generator
+) -> tuple[list[np.ndarray], np.ndarray]:
     """Return the JPEG bytes of each frame and the true landmarks (T, 478, 3) of one performance."""
     packed, truth, camera = [], [], dict(model.scene.camera)
     for t in range(len(course.left)):
@@ -115,12 +130,18 @@ def film(model: render.Model, course: Course, rng: np.random.Generator) -> tuple
         if "gain" not in camera:
             camera["gain"] = render.auto_gain(linear, points, camera["exposure"])
         image = render.expose(linear, camera, rng)
-        packed.append(cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, int(camera["quality"])])[1].ravel())
+        packed.append(
+            cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, int(camera["quality"])])[
+                1
+            ].ravel()
+        )
         truth.append(points)
     return packed, np.stack(truth)
 
 
-def perform(model: render.Model, block: str, person: int, session: int, label: str, seed: int, shifted: bool) -> Clip:
+def perform(
+    model: render.Model, block: str, person: int, session: int, label: str, seed: int, shifted: bool
+) -> Clip:
     """Return one clip of a dressed person; everything follows from the arguments."""
     number = spec(block).first + person
     rng = np.random.default_rng([0x436C6970, seed, int(shifted), number, session, LABELS.index(label)])
@@ -137,7 +158,9 @@ def dressed(block: str, person: int, session: int, seed: int = 0, shifted: bool 
     """Return a person of a block in the dress and light of one session."""
     where = spec(block)
     if not 0 <= person < where.people or not 0 <= session < where.sessions:
-        raise BadInput(f"block {block!r} has people 0 to {where.people - 1} and sessions 0 to {where.sessions - 1}, not person {person}, session {session}")
+        raise BadInput(
+            f"block {block!r} has people 0 to {where.people - 1} and sessions 0 to {where.sessions - 1}, not person {person}, session {session}"
+        )
     number = where.first + person
     return render.dress(people.make_person(number), make_scene((seed, number, session), shifted))
 
@@ -158,7 +181,9 @@ def clip(block: str, person: int, session: int, label: str, *, seed: int = 0, sh
     """
     if label not in LABELS:
         raise BadInput(f"unknown label {label!r}: use one of {', '.join(LABELS)}")
-    return perform(dressed(block, person, session, seed, shifted), block, person, session, label, seed, shifted)
+    return perform(
+        dressed(block, person, session, seed, shifted), block, person, session, label, seed, shifted
+    )
 
 
 def reenact(performance: Clip, block: str, person: int) -> Clip:
@@ -173,11 +198,23 @@ def reenact(performance: Clip, block: str, person: int) -> Clip:
         If the clip carries no true units, or the block has no such person.
     """
     if performance.units is None:
-        raise BadInput(f"{performance.source}: carries no true action units: only Mime clips can be reenacted")
+        raise BadInput(
+            f"{performance.source}: carries no true action units: only Mime clips can be reenacted"
+        )
     model = dressed(block, person, 0)
     units = performance.units.astype(float)
     count = len(units)
-    course = Course(units, units, np.tile(model.scene.pose, (count, 1)), np.zeros((count, 2)), performance.fps, 1.0, 0, False, False)
+    course = Course(
+        units,
+        units,
+        np.tile(model.scene.pose, (count, 1)),
+        np.zeros((count, 2)),
+        performance.fps,
+        1.0,
+        0,
+        False,
+        False,
+    )
     packed, truth = film(model, course, np.random.default_rng(person))
     return Clip(frames=JpegFrames(tuple(packed)), fps=performance.fps, landmarks=truth, label=performance.label, subject=subject_id(block, person),
                 source=f"{performance.source} reenacted by {subject_id(block, person)}", licence="CC BY 4.0", units=performance.units, conditions=None)  # fmt: skip
@@ -222,7 +259,12 @@ def _unpack(arrays: dict[str, np.ndarray], block: str) -> Iterator[Clip]:
 
 def cache_file(block: str, first: int, session: int, seed: int, shifted: bool) -> Path:
     """Return where the clips of the group of people beginning at `first` are kept."""
-    folder = cache.cache_dir() / f"{VERSION}-{fingerprint()}" / (block + ("-shift" if shifted else "")) / f"seed{seed}-session{session}"
+    folder = (
+        cache.cache_dir()
+        / f"{VERSION}-{fingerprint()}"
+        / (block + ("-shift" if shifted else ""))
+        / f"seed{seed}-session{session}"
+    )
     return folder / f"people-{first:04d}.npz"
 
 

@@ -36,7 +36,16 @@ PROTOTYPES: dict[str, list[dict[str, float]]] = {
         {"AU1": 0.9, "AU2": 0.5, "AU4": 0.6, "AU5": 0.9, "AU20": 0.8, "AU25": 0.7},
         {"AU1": 0.9, "AU2": 0.5, "AU4": 0.6, "AU5": 0.9, "AU7?": 0.4, "AU20": 0.7, "AU26": 0.5, "AU25": 0.5},
         {"AU1": 0.9, "AU4": 0.7, "AU5": 0.8, "AU20": 0.9, "AU25?": 0.5},
-        {"AU1": 0.8, "AU2?": 0.4, "AU4": 0.6, "AU5": 1.0, "AU20?": 0.5, "AU25": 0.7, "AU26?": 0.4, "AU7": 0.4},
+        {
+            "AU1": 0.8,
+            "AU2?": 0.4,
+            "AU4": 0.6,
+            "AU5": 1.0,
+            "AU20?": 0.5,
+            "AU25": 0.7,
+            "AU26?": 0.4,
+            "AU7": 0.4,
+        },
     ],
     "happiness": [
         {"AU6": 0.8, "AU12": 1.0, "AU25": 0.7},
@@ -114,7 +123,14 @@ def _talk(rng: np.random.Generator, seconds: np.ndarray, units: np.ndarray) -> N
         units[:, INDEX[unit]] += size * np.clip(wave, 0, 1) * rng.uniform(0.4, 1.0)
 
 
-def make_course(rng: np.random.Generator, label: str, style: Style, scene_pose: np.ndarray, sway: float, shifted: bool = False) -> Course:
+def make_course(
+    rng: np.random.Generator,
+    label: str,
+    style: Style,
+    scene_pose: np.ndarray,
+    sway: float,
+    shifted: bool = False,
+) -> Course:
     """Return a random performance of a class by a person with this style.
 
     In shifted courses extra units come more often, rises are slower and units start one after another.

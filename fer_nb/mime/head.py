@@ -82,9 +82,12 @@ def face_topology() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     rings = _grid_triangles(RINGS, 36, n, closed=True)
     first = [(tm.OVAL[c], tm.OVAL[(c + 1) % 36], n + c) for c in range(36)]
     first += [(tm.OVAL[(c + 1) % 36], n + (c + 1) % 36, n + c) for c in range(36)]
-    triangles, material = [tm.TRIANGLES, np.array(first), rings], [np.full(len(tm.TRIANGLES) + 72 + len(rings), SKIN)]
+    triangles, material = (
+        [tm.TRIANGLES, np.array(first), rings],
+        [np.full(len(tm.TRIANGLES) + 72 + len(rings), SKIN)],
+    )
     start = n + RINGS * 36
-    for upper, lower, what in strips():
+    for upper, lower, what in strips():  # noqa: B007
         count = len(upper)
         triangles.append(_grid_triangles(2, count, start, closed=False))
         material.append(np.full(2 * (count - 1), what))
@@ -98,7 +101,11 @@ def face_topology() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def strips() -> tuple[tuple[tuple[int, ...], tuple[int, ...], int], ...]:
     """Return the openings as (upper curve, lower curve, material): two eyes and the mouth."""
     right_up, right_low = tm.mirrored(tm.UPPER_LID)[::-1], tm.mirrored(tm.LOWER_LID)[::-1]
-    return ((tm.UPPER_LID, tm.LOWER_LID, EYE), (right_up, right_low, EYE), (tm.UPPER_LIP_INNER, tm.LOWER_LIP_INNER, MOUTH))
+    return (
+        (tm.UPPER_LID, tm.LOWER_LID, EYE),
+        (right_up, right_low, EYE),
+        (tm.UPPER_LIP_INNER, tm.LOWER_LIP_INNER, MOUTH),
+    )
 
 
 def face_points(deformed: np.ndarray, rings: np.ndarray) -> np.ndarray:
@@ -141,16 +148,26 @@ def neck_and_shoulders(width: float, build: float) -> Mesh:
     for y, r in ((-0.75, 0.48), (-1.2, 0.49), (-1.6, 0.54), (-2.0, 0.85)):
         rows.append(np.stack([width * r * np.cos(a), np.full_like(a, y), -0.62 - 0.45 * r * np.sin(a)], -1))
     neck = _sheet(np.array(rows), SKIN, closed=True)
-    uv = np.column_stack([0.6 * neck.points[:, 0], np.full(len(neck.points), -1.45) + 0.02 * neck.points[:, 1]])
+    uv = np.column_stack(
+        [0.6 * neck.points[:, 0], np.full(len(neck.points), -1.45) + 0.02 * neck.points[:, 1]]
+    )
     b, h = np.meshgrid(np.linspace(0, np.pi, 19), np.linspace(0.10, 1.35, 7))
-    body = np.stack([build * 1.9 * np.cos(b) * np.sin(h), -2.95 + 1.25 * np.cos(h) + 0.0 * b, -0.75 + 0.75 * np.sin(b) * np.sin(h)], -1)
+    body = np.stack(
+        [
+            build * 1.9 * np.cos(b) * np.sin(h),
+            -2.95 + 1.25 * np.cos(h) + 0.0 * b,
+            -0.75 + 0.75 * np.sin(b) * np.sin(h),
+        ],
+        -1,
+    )
     return _join([Mesh(neck.points, neck.triangles, uv, neck.material), _sheet(body, CLOTH)])
 
 
 def hair_back(length: float, volume: float, taper: float) -> Mesh:
     """Return hair hanging behind the head down to `length` (face units below the eyes)."""
     y = np.linspace(0.9, -length, 9)
-    half = (0.80 + volume) * np.sqrt(np.clip(1 - ((y - 0.15) / 1.05) ** 2, 0.0, 1)) * (y > 0.15) + (0.80 + volume) * (1 - taper * np.clip(-(y - 0.15), 0, 3)) * (y <= 0.15)
+    half = ((0.80 + volume) * np.sqrt(np.clip(1 - ((y - 0.15) / 1.05) ** 2, 0.0, 1)) * (y > 0.15)
+            + (0.80 + volume) * (1 - taper * np.clip(-(y - 0.15), 0, 3)) * (y <= 0.15))  # fmt: skip
     s = np.linspace(-1, 1, 11)
     points = np.stack(np.broadcast_arrays(half[:, None] * s, y[:, None], -0.75 - 0.25 * (1 - s**2)), -1)
     return _sheet(points, HAIR)
@@ -178,9 +195,26 @@ def glasses(face: np.ndarray, width: float, height: float, round_: float) -> Mes
         c = np.array([side * 0.345, -0.01, face[168, 2] - 0.06])
         p = 2 / (2 + 4 * (1 - round_))  # super-ellipse exponent
         x, y = np.sign(np.cos(t)) * np.abs(np.cos(t)) ** p, np.sign(np.sin(t)) * np.abs(np.sin(t)) ** p
-        ring = [np.stack([c[0] + k * width * x, c[1] + k * height * y, c[2] - 0.10 * side * (x + side) * 0.5], -1) for k in (1.0, 1.09)]
+        ring = [
+            np.stack([c[0] + k * width * x, c[1] + k * height * y, c[2] - 0.10 * side * (x + side) * 0.5], -1)
+            for k in (1.0, 1.09)
+        ]
         parts.append(_sheet(np.array(ring), FRAME, closed=True))
-        temple = np.array([[[side * (0.345 + width), 0.03 + d, c[2] - 0.08], [side * 0.84, 0.0 + d, -0.6]] for d in (0.0, 0.035)])
+        temple = np.array(
+            [
+                [[side * (0.345 + width), 0.03 + d, c[2] - 0.08], [side * 0.84, 0.0 + d, -0.6]]
+                for d in (0.0, 0.035)
+            ]
+        )
         parts.append(_sheet(temple, FRAME))
-    bridge = np.array([[[-0.345 + width, 0.02 + d, face[168, 2] - 0.05], [0, 0.05 + d, face[168, 2] + 0.02], [0.345 - width, 0.02 + d, face[168, 2] - 0.05]] for d in (0.0, 0.03)])
+    bridge = np.array(
+        [
+            [
+                [-0.345 + width, 0.02 + d, face[168, 2] - 0.05],
+                [0, 0.05 + d, face[168, 2] + 0.02],
+                [0.345 - width, 0.02 + d, face[168, 2] - 0.05],
+            ]
+            for d in (0.0, 0.03)
+        ]
+    )
     return _join([*parts, _sheet(bridge, FRAME)])

@@ -20,8 +20,18 @@ from scipy.spatial.transform import Rotation
 
 OUT = Path(__file__).with_name("template.npz")
 LIP_ROWS = {  # corner to midline on the picture's left side; rows from the outside inward
-    "upper": [[61, 185, 40, 39, 37, 0], [76, 184, 74, 73, 72, 11], [62, 183, 42, 41, 38, 12], [78, 191, 80, 81, 82, 13]],
-    "lower": [[61, 146, 91, 181, 84, 17], [76, 77, 90, 180, 85, 16], [62, 96, 89, 179, 86, 15], [78, 95, 88, 178, 87, 14]],
+    "upper": [
+        [61, 185, 40, 39, 37, 0],
+        [76, 184, 74, 73, 72, 11],
+        [62, 183, 42, 41, 38, 12],
+        [78, 191, 80, 81, 82, 13],
+    ],
+    "lower": [
+        [61, 146, 91, 181, 84, 17],
+        [76, 77, 90, 180, 85, 16],
+        [62, 96, 89, 179, 86, 15],
+        [78, 95, 88, 178, 87, 14],
+    ],
 }
 
 
@@ -67,7 +77,11 @@ def resting_lips(shape: np.ndarray, mirror: np.ndarray) -> dict[int, np.ndarray]
             for i, vertex in enumerate(row):
                 s = 1 - abs(shape[row[i], 0]) / abs(shape[row[0], 0]) if i else 0.0  # 0 corner, 1 midline
                 x = -half_width * (1 - s) * (1 - 0.03 * depth if i == 0 else 1)
-                rise = (1 - (1 - s) ** 2.1) * (0.085 - 0.012 * np.exp(-((1 - s) / 0.12) ** 2)) if part == "upper" else -0.105 * (1 - (1 - s) ** 2.4)
+                rise = (
+                    (1 - (1 - s) ** 2.1) * (0.085 - 0.012 * np.exp(-(((1 - s) / 0.12) ** 2)))
+                    if part == "upper"
+                    else -0.105 * (1 - (1 - s) ** 2.4)
+                )
                 y = stomion - 0.008 * (1 - s) ** 2 + rise * (1 - inward)
                 bulge = 0.035 * np.sin(np.pi * min(inward + 0.25, 1.0)) * min(1.0, 2 * s)
                 z = 0.325 - 0.15 * (1 - s) ** 2 + bulge - 0.02 * inward
@@ -103,7 +117,9 @@ def triangles_of_mesh() -> np.ndarray:
     for a, b in FACEMESH_TESSELATION:
         near.setdefault(a, set()).add(b)
         near.setdefault(b, set()).add(a)
-    return np.array(sorted({tuple(sorted((a, b, c))) for a in near for b in near[a] for c in near[a] & near[b]}))
+    return np.array(
+        sorted({tuple(sorted((a, b, c))) for a in near for b in near[a] for c in near[a] & near[b]})
+    )
 
 
 def main() -> None:
@@ -116,8 +132,15 @@ def main() -> None:
     rest = (rest + rest[mirror] * [-1, 1, 1]) / 2
     edges = rest[triangles]  # (854, 3, 3)
     facing = np.cross(edges[:, 1] - edges[:, 0], edges[:, 2] - edges[:, 0])[:, 2] >= 0
-    triangles = np.where(facing[:, None], triangles, triangles[:, [0, 2, 1]])  # counter-clockwise seen from the front
-    np.savez_compressed(OUT, rest=rest.astype(np.float32), triangles=triangles.astype(np.int16), mirror=mirror.astype(np.int16))
+    triangles = np.where(
+        facing[:, None], triangles, triangles[:, [0, 2, 1]]
+    )  # counter-clockwise seen from the front
+    np.savez_compressed(
+        OUT,
+        rest=rest.astype(np.float32),
+        triangles=triangles.astype(np.int16),
+        mirror=mirror.astype(np.int16),
+    )
     print(f"wrote {OUT.name}: {rest.shape[0]} points, {len(triangles)} triangles")
 
 

@@ -15,9 +15,37 @@ from .units import INDEX, UNITS
 
 HABITS = ("AU2", "AU7", "AU14", "AU17", "AU24", "AU25")
 SPREAD = 1.35  # how far people differ in shape
-TONES = np.array([[0.72, 0.51, 0.41], [0.63, 0.43, 0.33], [0.53, 0.35, 0.25], [0.42, 0.26, 0.17], [0.28, 0.16, 0.10], [0.17, 0.10, 0.065]])
-HAIRS = np.array([[0.02, 0.016, 0.014], [0.05, 0.03, 0.02], [0.11, 0.06, 0.035], [0.22, 0.13, 0.07], [0.42, 0.30, 0.16], [0.25, 0.09, 0.04], [0.38, 0.37, 0.36]])
-IRISES = np.array([[0.10, 0.05, 0.02], [0.17, 0.09, 0.04], [0.16, 0.15, 0.06], [0.12, 0.18, 0.13], [0.13, 0.22, 0.32], [0.20, 0.26, 0.30]])
+TONES = np.array(
+    [
+        [0.72, 0.51, 0.41],
+        [0.63, 0.43, 0.33],
+        [0.53, 0.35, 0.25],
+        [0.42, 0.26, 0.17],
+        [0.28, 0.16, 0.10],
+        [0.17, 0.10, 0.065],
+    ]
+)
+HAIRS = np.array(
+    [
+        [0.02, 0.016, 0.014],
+        [0.05, 0.03, 0.02],
+        [0.11, 0.06, 0.035],
+        [0.22, 0.13, 0.07],
+        [0.42, 0.30, 0.16],
+        [0.25, 0.09, 0.04],
+        [0.38, 0.37, 0.36],
+    ]
+)
+IRISES = np.array(
+    [
+        [0.10, 0.05, 0.02],
+        [0.17, 0.09, 0.04],
+        [0.16, 0.15, 0.06],
+        [0.12, 0.18, 0.13],
+        [0.13, 0.22, 0.32],
+        [0.20, 0.26, 0.30],
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -81,7 +109,9 @@ def face_shape(rng: np.random.Generator) -> np.ndarray:
     p[:, 2:3] += brow * n(0, 0.020)
     lips = _bump(tm.REST, 0.0, -0.685, 0.26, 0.10)
     up, low = np.clip((y + 0.685) / 0.02, 0, 1), np.clip((-0.685 - y) / 0.02, 0, 1)
-    p[:, 1:2] += lips * (y + 0.685) * (up * np.clip(n(0, 0.28), -0.45, 0.6) + low * np.clip(n(0, 0.22), -0.4, 0.5))
+    p[:, 1:2] += (
+        lips * (y + 0.685) * (up * np.clip(n(0, 0.28), -0.45, 0.6) + low * np.clip(n(0, 0.22), -0.4, 0.5))
+    )
     p[:, :1] *= 1 + _bump(tm.REST, 0.14, -0.685, 0.16, 0.09) * n(0, 0.07)  # mouth width
     p[:, 1:2] += _bump(tm.REST, 0.285, -0.68, 0.05, 0.04) * n(0, 0.010)  # resting corners
     p[:, 2:3] += lips * n(0, 0.025) + _bump(tm.REST, 0, -1.08, 0.16, 0.12) * n(0, 0.05)
@@ -89,7 +119,9 @@ def face_shape(rng: np.random.Generator) -> np.ndarray:
     for _ in range(8):
         w = _bump(tm.REST, rng.uniform(0, 0.7), rng.uniform(-1.1, 0.5), 0.18, 0.18)
         p += w * n(0, 0.011, 3) * np.concatenate([sign, np.ones_like(sign), np.ones_like(sign)], 1)
-    crooked = np.exp(-0.5 * np.square((tm.REST[:, :2] - [rng.uniform(-0.5, 0.5), rng.uniform(-1, 0.3)]) / 0.25).sum(1))
+    crooked = np.exp(
+        -0.5 * np.square((tm.REST[:, :2] - [rng.uniform(-0.5, 0.5), rng.uniform(-1, 0.3)]) / 0.25).sum(1)
+    )
     p += crooked[:, None] * n(0, 0.010, 3)
     return tm.REST + SPREAD * (p - tm.REST)
 
@@ -102,19 +134,37 @@ def make_style(rng: np.random.Generator) -> Style:
         rest[INDEX[unit]] = rng.uniform(0.0, 0.12)
     for unit in rng.choice(HABITS, 2, replace=False):
         habit[INDEX[unit]] = rng.uniform(0.05, 0.25)
-    return Style(gain=np.exp(rng.normal(0, 0.3, count)).clip(0.5, 1.8), lean=rng.normal(0, 0.10, count).clip(-0.3, 0.3),
-                 rest=rest, habit=habit, onset=float(np.exp(rng.normal(0, 0.3))), hold=float(np.exp(rng.normal(0, 0.3))),
-                 blink=float(rng.uniform(0.1, 0.5)))  # fmt: skip
+    return Style(
+        gain=np.exp(rng.normal(0, 0.3, count)).clip(0.5, 1.8),
+        lean=rng.normal(0, 0.10, count).clip(-0.3, 0.3),
+        rest=rest,
+        habit=habit,
+        onset=float(np.exp(rng.normal(0, 0.3))),
+        hold=float(np.exp(rng.normal(0, 0.3))),
+        blink=float(rng.uniform(0.1, 0.5)),
+    )
 
 
 def make_look(rng: np.random.Generator) -> dict[str, float]:
     """Return the amounts that `skin.paint` takes."""
     bearded, u = rng.random() < 0.5, rng.uniform
-    return {"age": u(0, 1), "furrow_depth": u(0.5, 1.4), "mottle": u(0.3, 1.2), "freckles": u(0, 1) * (rng.random() < 0.3),
-            "moles": float(rng.integers(1, 9)), "beard": u(0.5, 1) * (bearded and rng.random() < 0.25),
-            "moustache": u(0.4, 1) * (bearded and rng.random() < 0.3), "stubble": u(0.1, 1) * bearded,
-            "brow_thickness": u(0.4, 1.8), "brow_shift": u(-0.015, 0.025), "brow_length": u(0.8, 1.15), "brow_arch": u(-0.6, 1.6),
-            "brow_dark": u(0.35, 0.95), "makeup": u(0, 1) * (not bearded), "eye_bags": u(0, 1)}  # fmt: skip
+    return {
+        "age": u(0, 1),
+        "furrow_depth": u(0.5, 1.4),
+        "mottle": u(0.3, 1.2),
+        "freckles": u(0, 1) * (rng.random() < 0.3),
+        "moles": float(rng.integers(1, 9)),
+        "beard": u(0.5, 1) * (bearded and rng.random() < 0.25),
+        "moustache": u(0.4, 1) * (bearded and rng.random() < 0.3),
+        "stubble": u(0.1, 1) * bearded,
+        "brow_thickness": u(0.4, 1.8),
+        "brow_shift": u(-0.015, 0.025),
+        "brow_length": u(0.8, 1.15),
+        "brow_arch": u(-0.6, 1.6),
+        "brow_dark": u(0.35, 0.95),
+        "makeup": u(0, 1) * (not bearded),
+        "eye_bags": u(0, 1),
+    }
 
 
 def make_person(seed: int) -> Person:
@@ -131,9 +181,23 @@ def make_person(seed: int) -> Person:
     tone = tone * rng.uniform(0.92, 1.08, 3)
     dark = position > 2.5
     hair = HAIRS[rng.integers(0, 2 if dark else 7)] * rng.uniform(0.8, 1.2)
-    lip = tone * np.array([1.0, 0.62, 0.62]) * rng.uniform(0.8, 1.05) + np.array([0.05, 0, 0.01]) * (1 + look["makeup"] * rng.uniform(0, 3))
+    lip = tone * np.array([1.0, 0.62, 0.62]) * rng.uniform(0.8, 1.05) + np.array([0.05, 0, 0.01]) * (
+        1 + look["makeup"] * rng.uniform(0, 3)
+    )
     iris = IRISES[rng.integers(0, 2 if dark else 6)] * rng.uniform(0.8, 1.2)
-    eye = {"iris": rng.uniform(0.44, 0.54), "white": rng.uniform(0.42, 0.60), "radius": rng.uniform(0.125, 0.140)}
-    mouth = {"tooth": rng.uniform(0.05, 0.062), "white": rng.uniform(0.5, 0.75), "show": rng.uniform(-0.005, 0.022)}
-    build = {"neck": rng.uniform(0.85, 1.1), "shoulders": rng.uniform(0.85, 1.1), "ears": rng.uniform(0.85, 1.15)}
+    eye = {
+        "iris": rng.uniform(0.44, 0.54),
+        "white": rng.uniform(0.42, 0.60),
+        "radius": rng.uniform(0.125, 0.140),
+    }
+    mouth = {
+        "tooth": rng.uniform(0.05, 0.062),
+        "white": rng.uniform(0.5, 0.75),
+        "show": rng.uniform(-0.005, 0.022),
+    }
+    build = {
+        "neck": rng.uniform(0.85, 1.1),
+        "shoulders": rng.uniform(0.85, 1.1),
+        "ears": rng.uniform(0.85, 1.15),
+    }
     return Person(seed, face, paint(rng, look, tone, hair, lip), hair, iris, eye, mouth, build, style)

@@ -19,7 +19,14 @@ def rasterize(screen, triangles, size):  # type: ignore[no-untyped-def]
     bary = np.zeros((size, size, 2), np.float32)
     for t in range(triangles.shape[0]):
         a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-        ax, ay, bx, by, cx, cy = screen[a, 0], screen[a, 1], screen[b, 0], screen[b, 1], screen[c, 0], screen[c, 1]
+        ax, ay, bx, by, cx, cy = (
+            screen[a, 0],
+            screen[a, 1],
+            screen[b, 0],
+            screen[b, 1],
+            screen[c, 0],
+            screen[c, 1],
+        )
         area = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay)
         if abs(area) < 1e-9:
             continue
@@ -79,7 +86,7 @@ def mix_slopes(slopes, boxes, weights):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def _eye(hx, hy, v, eye, normal):  # type: ignore[no-untyped-def]
-    """Return the color of the eyeball at head position (hx, hy); `v` is 1 at the upper lid; sets the normal."""
+    """Return the color of the eyeball at head position (hx, hy); set `normal`; `v` is 1 at the upper lid."""
     dx, dy = (hx - eye[0]) / eye[3], (hy - eye[1]) / eye[3]
     dz = np.sqrt(max(0.05, 1.0 - dx * dx - dy * dy))
     normal[0], normal[1], normal[2] = dx, dy, dz
@@ -126,8 +133,8 @@ def _mouth(hx, hy, v, mouth):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def shade(image, ids, bary, triangles, material, uv, normals, head, turn, albedo, gloss, slopes,
-          scale, u0, v1, light, eyes, mouth, colors, strands):  # type: ignore[no-untyped-def]  # fmt: skip
+def shade(image, ids, bary, triangles, material, uv, normals,  # type: ignore[no-untyped-def]
+          head, turn, albedo, gloss, slopes, scale, u0, v1, light, eyes, mouth, colors, strands):  # fmt: skip
     """Color every sample of `image` (S, S, 3, linear light) that shows a triangle.
 
     `light` holds rows: key direction, key color, sky, ground, (specular, power, wrap). `turn` is the
@@ -156,17 +163,42 @@ def shade(image, ids, bary, triangles, material, uv, normals, head, turn, albedo
                 ix, iy = int(fx), int(fy)
                 ax, ay = fx - ix, fy - iy
                 c00, c01, c10, c11 = (1 - ax) * (1 - ay), ax * (1 - ay), (1 - ax) * ay, ax * ay
-                r = c00 * albedo[iy, ix, 0] + c01 * albedo[iy, ix + 1, 0] + c10 * albedo[iy + 1, ix, 0] + c11 * albedo[iy + 1, ix + 1, 0]
-                g = c00 * albedo[iy, ix, 1] + c01 * albedo[iy, ix + 1, 1] + c10 * albedo[iy + 1, ix, 1] + c11 * albedo[iy + 1, ix + 1, 1]
-                b = c00 * albedo[iy, ix, 2] + c01 * albedo[iy, ix + 1, 2] + c10 * albedo[iy + 1, ix, 2] + c11 * albedo[iy + 1, ix + 1, 2]
-                du = c00 * slopes[0, iy, ix] + c01 * slopes[0, iy, ix + 1] + c10 * slopes[0, iy + 1, ix] + c11 * slopes[0, iy + 1, ix + 1]
-                dv = c00 * slopes[1, iy, ix] + c01 * slopes[1, iy, ix + 1] + c10 * slopes[1, iy + 1, ix] + c11 * slopes[1, iy + 1, ix + 1]
+                r = (
+                    c00 * albedo[iy, ix, 0]
+                    + c01 * albedo[iy, ix + 1, 0]
+                    + c10 * albedo[iy + 1, ix, 0]
+                    + c11 * albedo[iy + 1, ix + 1, 0]
+                )
+                g = (
+                    c00 * albedo[iy, ix, 1]
+                    + c01 * albedo[iy, ix + 1, 1]
+                    + c10 * albedo[iy + 1, ix, 1]
+                    + c11 * albedo[iy + 1, ix + 1, 1]
+                )
+                b = (
+                    c00 * albedo[iy, ix, 2]
+                    + c01 * albedo[iy, ix + 1, 2]
+                    + c10 * albedo[iy + 1, ix, 2]
+                    + c11 * albedo[iy + 1, ix + 1, 2]
+                )
+                du = (
+                    c00 * slopes[0, iy, ix]
+                    + c01 * slopes[0, iy, ix + 1]
+                    + c10 * slopes[0, iy + 1, ix]
+                    + c11 * slopes[0, iy + 1, ix + 1]
+                )
+                dv = (
+                    c00 * slopes[1, iy, ix]
+                    + c01 * slopes[1, iy, ix + 1]
+                    + c10 * slopes[1, iy + 1, ix]
+                    + c11 * slopes[1, iy + 1, ix + 1]
+                )
                 if n[2] < -0.2:  # seen from behind: ears and neck are open shells
                     n[0], n[1], n[2] = -n[0], -n[1], -n[2]
                 for d in range(3):
                     m[d] = n[d] - du * turn[d, 0] - dv * turn[d, 1]
                 spec *= gloss[iy, ix]
-            elif what == EYE or what == MOUTH:
+            elif what == EYE or what == MOUTH:  # noqa: SIM109
                 hx = w0 * head[i, 0] + w1 * head[j, 0] + w2 * head[k, 0]
                 hy = w0 * head[i, 1] + w1 * head[j, 1] + w2 * head[k, 1]
                 if what == EYE:
@@ -190,7 +222,11 @@ def shade(image, ids, bary, triangles, material, uv, normals, head, turn, albedo
                     f = 1.0 + 0.35 * strands[sv, su]
                     r, g, b, spec = r * f, g * f, b * f, 0.25
                 elif what == CLOTH:
-                    f = 1.0 + colors[6, 0] * strands[int(abs(v) * 23) % strands.shape[0], int(abs(u) * 23) % strands.shape[1]]
+                    f = (
+                        1.0
+                        + colors[6, 0]
+                        * strands[int(abs(v) * 23) % strands.shape[0], int(abs(u) * 23) % strands.shape[1]]
+                    )
                     r, g, b, spec = r * f, g * f, b * f, 0.0
             norm = np.sqrt(m[0] ** 2 + m[1] ** 2 + m[2] ** 2) + 1e-9
             m /= norm
@@ -199,6 +235,15 @@ def shade(image, ids, bary, triangles, material, uv, normals, head, turn, albedo
             shine = max(0.0, m[0] * half[0] + m[1] * half[1] + m[2] * half[2])
             shine = spec * shine ** (light[4, 1] if what != EYE else 90.0)
             up = 0.5 + 0.5 * m[1]
-            image[y, x, 0] = r * (lam * light[1, 0] + up * light[2, 0] + (1 - up) * light[3, 0]) + shine * light[1, 0] * 0.1
-            image[y, x, 1] = g * (lam * light[1, 1] + up * light[2, 1] + (1 - up) * light[3, 1]) + shine * light[1, 1] * 0.1
-            image[y, x, 2] = b * (lam * light[1, 2] + up * light[2, 2] + (1 - up) * light[3, 2]) + shine * light[1, 2] * 0.1
+            image[y, x, 0] = (
+                r * (lam * light[1, 0] + up * light[2, 0] + (1 - up) * light[3, 0])
+                + shine * light[1, 0] * 0.1
+            )
+            image[y, x, 1] = (
+                g * (lam * light[1, 1] + up * light[2, 1] + (1 - up) * light[3, 1])
+                + shine * light[1, 1] * 0.1
+            )
+            image[y, x, 2] = (
+                b * (lam * light[1, 2] + up * light[2, 2] + (1 - up) * light[3, 2])
+                + shine * light[1, 2] * 0.1
+            )

@@ -45,7 +45,9 @@ def dress(person: Person, scene: Scene) -> Model:
     if style["fringe"] and not style["bald"]:
         albedo = _fringe(albedo, person.hair, style["fringe"], scene.strands)
     frame = scene.glasses["dark"] if scene.glasses else 0.0
-    colors = np.array([[0, 0, 0], [0, 0, 0], [0, 0, 0], person.hair, scene.cloth, [frame] * 3, [scene.pattern, 0, 0]])
+    colors = np.array(
+        [[0, 0, 0], [0, 0, 0], [0, 0, 0], person.hair, scene.cloth, [frame] * 3, [scene.pattern, 0, 0]]
+    )
     still = head.neck_and_shoulders(person.build["neck"], person.build["shoulders"])
     return Model(person, scene, rings, head._join(parts), still, albedo, colors)
 
@@ -53,7 +55,11 @@ def dress(person: Person, scene: Scene) -> Model:
 def _fringe(albedo: np.ndarray, hair: np.ndarray, amount: float, strands: np.ndarray) -> np.ndarray:
     """Return the albedo with hair painted on the upper forehead, down to a ragged line."""
     x, y = skin.plane()
-    edge = 0.62 - 0.42 * amount + 0.05 * cv2.resize(strands[:1].astype(np.float32), (skin.WIDTH, 1), interpolation=cv2.INTER_CUBIC)
+    edge = (
+        0.62
+        - 0.42 * amount
+        + 0.05 * cv2.resize(strands[:1].astype(np.float32), (skin.WIDTH, 1), interpolation=cv2.INTER_CUBIC)
+    )
     cover = np.clip((y - edge - 0.10 * np.square(x / 0.6)) / 0.05, 0, 1)[..., None].astype(np.float32)
     return albedo * (1 - cover) + hair.astype(np.float32) * cover
 
@@ -78,10 +84,13 @@ def _eyes(person: Person, face: np.ndarray, gaze: np.ndarray) -> tuple[np.ndarra
         gx, gy = np.sin(np.radians(gaze))
         middle = center + radius * np.array([gx, gy, np.sqrt(max(0.0, 1 - gx**2 - gy**2))])
         r = radius * person.eye["iris"]
-        # MediaPipe's order: center, then the rim at the picture's right, top, left, bottom (mirrored for the other eye)
+        # MediaPipe's order: center, then the rim: right, top, left, bottom (mirrored for the other eye)
         side = 1 if k == 0 else -1
-        points[first - 468 : first - 463] = middle + r * np.array([[0, 0, 0], [side, 0, 0], [0, 1, 0], [-side, 0, 0], [0, -1, 0]])
-        rows.append([center[0], center[1], center[2], radius, gx, gy, person.eye["iris"], 0.42, *person.iris, person.eye["white"]])
+        points[first - 468 : first - 463] = middle + r * np.array(
+            [[0, 0, 0], [side, 0, 0], [0, 1, 0], [-side, 0, 0], [0, -1, 0]]
+        )
+        rows.append([center[0], center[1], center[2], radius, gx, gy, person.eye["iris"], 0.42,
+                     *person.iris, person.eye["white"]])  # fmt: skip
     return np.array(rows), points
 
 
@@ -92,10 +101,22 @@ def _mouth(person: Person, face: np.ndarray, left: np.ndarray, right: np.ndarray
     chin = 0.35 * max(left[INDEX["AU17"]], right[INDEX["AU17"]]) * 0.06
     white = person.mouth["white"] * np.array([1.0, 0.95, 0.84])
     edge = stomion - person.mouth["show"] - 0.022
-    return np.array([edge, edge - 0.004 - max(0.0, 0.92 * (jaw + chin)), 0.255, person.mouth["tooth"] * 1.15, 0.115, *white, 0.10])
+    return np.array(
+        [
+            edge,
+            edge - 0.004 - max(0.0, 0.92 * (jaw + chin)),
+            0.255,
+            person.mouth["tooth"] * 1.15,
+            0.115,
+            *white,
+            0.10,
+        ]
+    )
 
 
-def frame(model: Model, left: np.ndarray, right: np.ndarray, pose: np.ndarray, gaze: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def frame(
+    model: Model, left: np.ndarray, right: np.ndarray, pose: np.ndarray, gaze: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Render one frame.
 
     Parameters
@@ -126,9 +147,10 @@ def frame(model: Model, left: np.ndarray, right: np.ndarray, pose: np.ndarray, g
     weights = np.array([1.0] + [max(left[INDEX[u]], right[INDEX[u]]) for u in skin.FURROW_UNITS])
     slopes = raster.mix_slopes(person.skin.slopes, person.skin.boxes, weights)
     image = scene.background.copy()
-    raster.shade(image, ids, bary, tri, material, uv, normals, np.concatenate([unposed, model.still.points]), turn,
-                 model.albedo, person.skin.gloss, slopes, skin.SCALE, head.UV_LOW[0], head.UV_HIGH[1], scene.light,
-                 eyes, _mouth(person, face, left, right), model.colors, scene.strands)  # fmt: skip
+    raster.shade(image, ids, bary, tri, material, uv, normals,
+                 np.concatenate([unposed, model.still.points]), turn, model.albedo, person.skin.gloss, slopes,
+                 skin.SCALE, head.UV_LOW[0], head.UV_HIGH[1], scene.light, eyes,
+                 _mouth(person, face, left, right), model.colors, scene.strands)  # fmt: skip
     landmarks = project((face - pivot) @ turn.T + pivot, scene, IMAGE_SIZE)
     return image, (landmarks * [1, 1, -1]).astype(np.float32)
 

@@ -47,7 +47,12 @@ def _background(rng: np.random.Generator, shifted: bool) -> np.ndarray:
         wave = np.sin(2 * np.pi * f * (x * np.cos(a) + y * np.sin(a)))
         if rng.random() < 0.5:
             wave = wave * np.sin(2 * np.pi * f * (y * np.cos(a) - x * np.sin(a)))
-        out = base + 0.5 * (rng.uniform(0, 0.9, 3) - base) * (np.sign(wave) if rng.random() < 0.5 else wave)[..., None]
+        out = (
+            base
+            + 0.5
+            * (rng.uniform(0, 0.9, 3) - base)
+            * (np.sign(wave) if rng.random() < 0.5 else wave)[..., None]
+        )
     else:
         out = base + (_soft(rng, int(rng.choice([2, 3, 6, 14]))) - 0.5) * rng.uniform(0, 0.7)
         for _ in range(rng.integers(0, 4)):
@@ -76,10 +81,18 @@ def _light(rng: np.random.Generator, shifted: bool) -> np.ndarray:
 def _camera(rng: np.random.Generator, shifted: bool) -> dict[str, float]:
     """Return blur (pixels), noise (grey levels), JPEG quality, gamma, gain, tint and vignette."""
     u = rng.uniform
-    return {"blur": u(0.3, 0.9) if not shifted else u(0.8, 1.5), "noise": u(0.5, 4) if not shifted else u(4, 9),
-            "quality": float(rng.integers(70, 96) if not shifted else rng.integers(35, 60)), "gamma": u(0.85, 1.15),
-            "exposure": u(0.36, 0.52), "red": u(0.95, 1.05), "blue": u(0.93, 1.07), "vignette": u(0, 0.25) + 0.25 * shifted,
-            "grey": float(shifted and rng.random() < 0.4), "seed": float(rng.integers(2**31))}  # fmt: skip
+    return {
+        "blur": u(0.3, 0.9) if not shifted else u(0.8, 1.5),
+        "noise": u(0.5, 4) if not shifted else u(4, 9),
+        "quality": float(rng.integers(70, 96) if not shifted else rng.integers(35, 60)),
+        "gamma": u(0.85, 1.15),
+        "exposure": u(0.36, 0.52),
+        "red": u(0.95, 1.05),
+        "blue": u(0.93, 1.07),
+        "vignette": u(0, 0.25) + 0.25 * shifted,
+        "grey": float(shifted and rng.random() < 0.4),
+        "seed": float(rng.integers(2**31)),
+    }
 
 
 def make_scene(seed: tuple[int, ...], shifted: bool = False) -> Scene:
@@ -87,15 +100,30 @@ def make_scene(seed: tuple[int, ...], shifted: bool = False) -> Scene:
     rng = np.random.default_rng([0x5363656E, int(shifted), *seed])
     u = rng.uniform
     long = rng.random() < (0.45 if not shifted else 0.75)
-    hair = {"volume": u(0.0, 0.16), "low": u(0.25, 0.50), "lift": u(0, 0.10), "back": u(0.4, 2.2) if long else 0.0,
-            "taper": u(-0.15, 0.12), "bald": float(rng.random() < 0.08), "fringe": u(0.25, 0.6) * (rng.random() < (0.25 if not shifted else 0.5))}  # fmt: skip
+    hair = {
+        "volume": u(0.0, 0.16),
+        "low": u(0.25, 0.50),
+        "lift": u(0, 0.10),
+        "back": u(0.4, 2.2) if long else 0.0,
+        "taper": u(-0.15, 0.12),
+        "bald": float(rng.random() < 0.08),
+        "fringe": u(0.25, 0.6) * (rng.random() < (0.25 if not shifted else 0.5)),
+    }
     if shifted:
         hair["volume"], hair["bald"] = u(0.16, 0.34), float(rng.random() < 0.25)
     spectacles = {"width": u(0.19, 0.24), "height": u(0.12, 0.19), "round": u(0.2, 1.0), "dark": u(0.01, 0.3)}
     return Scene(
-        light=_light(rng, shifted), background=_background(rng, shifted),
-        pose=rng.normal(0, 1, 3).clip(-2, 2) * ([7, 9, 3.5] if not shifted else [9, 14, 5]), sway=u(0.2, 1.0),
-        place=np.array([u(0.45, 0.55), u(0.42, 0.50)]), size=u(0.24, 0.31), distance=u(7, 14), hair=hair,
-        glasses=spectacles if rng.random() < 0.18 else None, cloth=u(0.01, 0.8, 3) * u(0.3, 1), pattern=u(0, 0.5) * (rng.random() < 0.4),
-        strands=rng.normal(0, 1, (32, 64)).clip(-2, 2), camera=_camera(rng, shifted),
-    )  # fmt: skip
+        light=_light(rng, shifted),
+        background=_background(rng, shifted),
+        pose=rng.normal(0, 1, 3).clip(-2, 2) * ([7, 9, 3.5] if not shifted else [9, 14, 5]),
+        sway=u(0.2, 1.0),
+        place=np.array([u(0.45, 0.55), u(0.42, 0.50)]),
+        size=u(0.24, 0.31),
+        distance=u(7, 14),
+        hair=hair,
+        glasses=spectacles if rng.random() < 0.18 else None,
+        cloth=u(0.01, 0.8, 3) * u(0.3, 1),
+        pattern=u(0, 0.5) * (rng.random() < 0.4),
+        strands=rng.normal(0, 1, (32, 64)).clip(-2, 2),
+        camera=_camera(rng, shifted),
+    )

@@ -22,22 +22,34 @@ SCALE = WIDTH / (UV_HIGH[0] - UV_LOW[0])
 
 # Furrows on the picture's left half as polylines in face units (mirrored), with width and depth.
 _FURROWS: dict[str, list[tuple[list[tuple[float, float]], float, float]]] = {
-    "AU1": [([(-0.30, 0.36), (-0.15, 0.40), (0.0, 0.41)], 0.016, 1.0), ([(-0.28, 0.45), (-0.12, 0.49), (0, 0.50)], 0.016, 0.8)],
-    "AU2": [([(-0.60, 0.30), (-0.45, 0.39), (-0.28, 0.39)], 0.016, 1.0), ([(-0.56, 0.39), (-0.42, 0.46), (-0.24, 0.47)], 0.016, 0.9)],
-    "AU4": [([(-0.065, 0.10), (-0.075, 0.20), (-0.06, 0.31)], 0.015, 1.3), ([(-0.10, 0.15), (-0.12, 0.24)], 0.014, 0.6), ([(-0.06, 0.07), (0, 0.06)], 0.012, 0.5)],
-    "AU6": [([(-0.55, 0.0), (-0.67, 0.06)], 0.011, 0.8), ([(-0.56, -0.03), (-0.70, -0.03)], 0.011, 0.9), ([(-0.54, -0.06), (-0.67, -0.12)], 0.011, 0.8), ([(-0.16, -0.09), (-0.32, -0.145), (-0.50, -0.11)], 0.018, 0.9)],
+    "AU1": [([(-0.30, 0.36), (-0.15, 0.40), (0.0, 0.41)], 0.016, 1.0),
+            ([(-0.28, 0.45), (-0.12, 0.49), (0, 0.50)], 0.016, 0.8)],
+    "AU2": [([(-0.60, 0.30), (-0.45, 0.39), (-0.28, 0.39)], 0.016, 1.0),
+            ([(-0.56, 0.39), (-0.42, 0.46), (-0.24, 0.47)], 0.016, 0.9)],
+    "AU4": [([(-0.065, 0.10), (-0.075, 0.20), (-0.06, 0.31)], 0.015, 1.3),
+            ([(-0.10, 0.15), (-0.12, 0.24)], 0.014, 0.6), ([(-0.06, 0.07), (0, 0.06)], 0.012, 0.5)],
+    "AU6": [([(-0.55, 0.0), (-0.67, 0.06)], 0.011, 0.8), ([(-0.56, -0.03), (-0.70, -0.03)], 0.011, 0.9),
+            ([(-0.54, -0.06), (-0.67, -0.12)], 0.011, 0.8),
+            ([(-0.16, -0.09), (-0.32, -0.145), (-0.50, -0.11)], 0.018, 0.9)],
     "AU7": [([(-0.20, -0.06), (-0.34, -0.085), (-0.48, -0.055)], 0.013, 0.7)],
-    "AU9": [([(-0.05, 0.0), (-0.11, -0.07)], 0.012, 1.2), ([(-0.06, -0.06), (-0.14, -0.13)], 0.012, 1.1), ([(-0.06, 0.06), (0, 0.055)], 0.013, 1.1), ([(-0.05, 0.12), (0, 0.115)], 0.012, 0.7), ([(-0.21, -0.27), (-0.30, -0.37), (-0.36, -0.50)], 0.022, 1.2)],
+    "AU9": [([(-0.05, 0.0), (-0.11, -0.07)], 0.012, 1.2), ([(-0.06, -0.06), (-0.14, -0.13)], 0.012, 1.1),
+            ([(-0.06, 0.06), (0, 0.055)], 0.013, 1.1), ([(-0.05, 0.12), (0, 0.115)], 0.012, 0.7),
+            ([(-0.21, -0.27), (-0.30, -0.37), (-0.36, -0.50)], 0.022, 1.2)],
     "AU10": [([(-0.22, -0.28), (-0.32, -0.37), (-0.38, -0.53), (-0.39, -0.62)], 0.022, 1.3)],
-    "AU12": [([(-0.24, -0.31), (-0.36, -0.44), (-0.42, -0.58), (-0.42, -0.70)], 0.022, 1.6), ([(-0.37, -0.62), (-0.39, -0.72)], 0.016, 0.8), ([(-0.47, -0.52), (-0.50, -0.66)], 0.020, 0.5)],
+    "AU12": [([(-0.24, -0.31), (-0.36, -0.44), (-0.42, -0.58), (-0.42, -0.70)], 0.022, 1.6),
+            ([(-0.37, -0.62), (-0.39, -0.72)], 0.016, 0.8), ([(-0.47, -0.52), (-0.50, -0.66)], 0.020, 0.5)],
     "AU14": [([(-0.345, -0.63), (-0.365, -0.69), (-0.345, -0.75)], 0.016, 1.4)],
     "AU15": [([(-0.30, -0.71), (-0.345, -0.80), (-0.34, -0.90)], 0.018, 1.3)],
     "AU16": [([(-0.20, -0.86), (0, -0.87)], 0.016, 0.5)],
-    "AU17": [([(-0.22, -0.90), (-0.10, -0.865), (0, -0.86)], 0.020, 1.3), ([(-0.10, -1.00), (-0.05, -1.03)], 0.014, 0.9), ([(-0.07, -1.08), (-0.02, -1.05)], 0.014, 0.9), ([(-0.13, -1.07), (-0.10, -1.03)], 0.014, 0.7)],
+    "AU17": [([(-0.22, -0.90), (-0.10, -0.865), (0, -0.86)], 0.020, 1.3),
+            ([(-0.10, -1.00), (-0.05, -1.03)], 0.014, 0.9), ([(-0.07, -1.08), (-0.02, -1.05)], 0.014, 0.9),
+            ([(-0.13, -1.07), (-0.10, -1.03)], 0.014, 0.7)],
     "AU18": [([(-0.10, -0.56), (-0.08, -0.62)], 0.010, 0.7), ([(-0.18, -0.57), (-0.14, -0.62)], 0.010, 0.7)],
-    "AU20": [([(-0.38, -0.58), (-0.42, -0.70), (-0.40, -0.82)], 0.018, 1.1), ([(-0.47, -0.64), (-0.50, -0.78)], 0.016, 0.6)],
+    "AU20": [([(-0.38, -0.58), (-0.42, -0.70), (-0.40, -0.82)], 0.018, 1.1),
+            ([(-0.47, -0.64), (-0.50, -0.78)], 0.016, 0.6)],
     "AU22": [([(-0.12, -0.55), (-0.10, -0.60)], 0.010, 0.5)],
-    "AU23": [([(-0.14, -0.575), (-0.12, -0.61)], 0.009, 0.7), ([(-0.05, -0.57), (-0.045, -0.60)], 0.009, 0.7), ([(-0.14, -0.79), (-0.12, -0.76)], 0.009, 0.6)],
+    "AU23": [([(-0.14, -0.575), (-0.12, -0.61)], 0.009, 0.7), ([(-0.05, -0.57), (-0.045, -0.60)], 0.009, 0.7),
+            ([(-0.14, -0.79), (-0.12, -0.76)], 0.009, 0.6)],
     "AU24": [([(-0.28, -0.70), (-0.32, -0.75)], 0.014, 0.8), ([(-0.18, -0.84), (0, -0.85)], 0.018, 0.7)],
     "AU27": [([(-0.30, -0.40), (-0.40, -0.60), (-0.40, -0.80)], 0.028, 0.7)],
 }  # fmt: skip
@@ -65,7 +77,7 @@ def plane() -> tuple[np.ndarray, np.ndarray]:
     """Return the face-unit coordinates of the texture pixels, two arrays (H, W)."""
     x = UV_LOW[0] + (np.arange(WIDTH) + 0.5) / SCALE
     y = UV_HIGH[1] - (np.arange(HEIGHT) + 0.5) / SCALE
-    return np.meshgrid(x, y)
+    return np.meshgrid(x, y)  # type: ignore[return-value]
 
 
 def _fill(points: np.ndarray) -> np.ndarray:
@@ -104,7 +116,8 @@ def masks() -> dict[str, np.ndarray]:
     shade = np.zeros((HEIGHT, WIDTH), np.float32)  # light that cannot reach: sockets, nostrils, under the lip
     for side in (-1, 1):
         shade += 0.22 * _blob(side * 0.20, 0.05, 0.07, 0.06) + 0.16 * _blob(side * 0.35, 0.10, 0.14, 0.03)
-        shade += 0.10 * _blob(side * 0.33, -0.08, 0.13, 0.03) + 0.75 * _blob(side * 0.085, -0.435, 0.035, 0.014)
+        shade += (0.10 * _blob(side * 0.33, -0.08, 0.13, 0.03)
+                  + 0.75 * _blob(side * 0.085, -0.435, 0.035, 0.014))  # fmt: skip
         shade += 0.30 * _blob(side * 0.235, -0.37, 0.012, 0.04)
         shade += 0.25 * _blob(side * 0.285, -0.69, 0.02, 0.02)
     shade += 0.18 * _blob(0, -0.47, 0.10, 0.02) + 0.28 * _blob(0, -0.845, 0.14, 0.028)
@@ -113,13 +126,21 @@ def masks() -> dict[str, np.ndarray]:
     line = rest[list(tm.UPPER_LIP_INNER)]
     lashes = sum(_stroke(rest[list(c)], 0.009) for c in (tm.UPPER_LID, tm.mirrored(tm.UPPER_LID)))
     low_lash = sum(_stroke(rest[list(c)], 0.006) for c in (tm.LOWER_LID, tm.mirrored(tm.LOWER_LID)))
-    beard = np.clip((-0.50 - gy) / 0.15, 0, 1) * (1 - lips) * np.clip((1.2 - np.hypot(gx / 0.95, (gy + 0.75) / 0.75)) / 0.25, 0, 1)
-    beard = np.maximum(beard * np.clip((-0.55 - gy + 0.35 * np.abs(gx)) / 0.1, 0, 1), np.clip((np.abs(gx) - 0.62) / 0.06, 0, 1) * np.clip((-0.30 - gy) / 0.2, 0, 1))
+    beard = (
+        np.clip((-0.50 - gy) / 0.15, 0, 1)
+        * (1 - lips)
+        * np.clip((1.2 - np.hypot(gx / 0.95, (gy + 0.75) / 0.75)) / 0.25, 0, 1)
+    )
+    beard = np.maximum(
+        beard * np.clip((-0.55 - gy + 0.35 * np.abs(gx)) / 0.1, 0, 1),
+        np.clip((np.abs(gx) - 0.62) / 0.06, 0, 1) * np.clip((-0.30 - gy) / 0.2, 0, 1),
+    )
     beard *= 1 - np.clip((np.abs(gx) - 0.95) / 0.05, 0, 1)
     moustache = _blob(0.0, -0.54, 0.17, 0.035) * (1 - lips)
     return {"lips": cv2.GaussianBlur(lips, (0, 0), 1.0), "shade": np.clip(shade, 0, 0.9) + under,
-            "lip_line": _stroke(line, 0.008), "lash": np.clip(lashes, 0, 1), "low_lash": np.clip(low_lash, 0, 1),
-            "beard": cv2.GaussianBlur(beard.astype(np.float32), (0, 0), 3), "moustache": moustache}  # fmt: skip
+            "lip_line": _stroke(line, 0.008), "lash": np.clip(lashes, 0, 1),
+            "low_lash": np.clip(low_lash, 0, 1), "beard": cv2.GaussianBlur(beard.astype(np.float32), (0, 0), 3),
+            "moustache": moustache}  # fmt: skip
 
 
 def noise(rng: np.random.Generator, cell: float, shape: tuple[int, int] = (HEIGHT, WIDTH)) -> np.ndarray:
@@ -130,7 +151,9 @@ def noise(rng: np.random.Generator, cell: float, shape: tuple[int, int] = (HEIGH
     return big / (big.std() + 1e-6)
 
 
-def brow_mask(rng: np.random.Generator, thickness: float, shift: float, length: float, arch: float) -> np.ndarray:
+def brow_mask(
+    rng: np.random.Generator, thickness: float, shift: float, length: float, arch: float
+) -> np.ndarray:
     """Return the brows (H, W) in [0, 1]: a band along the mesh's brow curves, broken up into hairs."""
     out = np.zeros((HEIGHT, WIDTH), np.float32)
     for side in (0, 1):
@@ -154,7 +177,9 @@ def furrows(rng: np.random.Generator, depth: float, age: float) -> np.ndarray:
                 continue
             shift = rng.normal(0, 0.010, 2)
             for side in (-1, 1):
-                points = np.array(line) * [-side, 1] + shift * [side, 1] + rng.normal(0, 0.004, (len(line), 2))
+                points = (
+                    np.array(line) * [-side, 1] + shift * [side, 1] + rng.normal(0, 0.004, (len(line), 2))
+                )
                 heights[k] -= depth * deep * rng.uniform(0.6, 1.3) * 0.011 * _stroke(points, width)
         heights[0] += heights[k] * 0.30 * age * (unit in ("AU1", "AU2", "AU4", "AU12", "AU6", "AU15", "AU10"))
     heights[0] += 0.0009 * noise(rng, 2.5) * (0.5 + age) + 0.0012 * noise(rng, 6)
@@ -168,7 +193,9 @@ def _bounds(slope: np.ndarray) -> tuple[int, int, int, int]:
     return (rows[0], rows[-1] + 1, columns[0], columns[-1] + 1) if len(rows) else (0, 0, 0, 0)
 
 
-def paint(rng: np.random.Generator, look: dict[str, float], tone: np.ndarray, hair: np.ndarray, lip: np.ndarray) -> Skin:
+def paint(
+    rng: np.random.Generator, look: dict[str, float], tone: np.ndarray, hair: np.ndarray, lip: np.ndarray
+) -> Skin:
     """Paint a person.
 
     Parameters
@@ -177,11 +204,14 @@ def paint(rng: np.random.Generator, look: dict[str, float], tone: np.ndarray, ha
         stubble, brow_thickness, brow_shift, brow_length, brow_arch, brow_dark, makeup, eye_bags
     tone, hair, lip : (3,) linear RGB albedo in [0, 1]
     """
-    m, (gx, gy) = masks(), plane()
-    redness = 0.6 * (_blob(-0.5, -0.38, 0.16, 0.14) + _blob(0.5, -0.38, 0.16, 0.14) + _blob(0, -0.33, 0.10, 0.10))
-    skin = tone * (1 + look["mottle"] * (0.05 * noise(rng, 40) + 0.035 * noise(rng, 12) + 0.03 * noise(rng, 3)))[..., None]
+    m, (gx, gy) = masks(), plane()  # noqa: F841
+    redness = 0.6 * (
+        _blob(-0.5, -0.38, 0.16, 0.14) + _blob(0.5, -0.38, 0.16, 0.14) + _blob(0, -0.33, 0.10, 0.10)
+    )
+    skin = tone * (1 + look["mottle"]
+                   * (0.05 * noise(rng, 40) + 0.035 * noise(rng, 12) + 0.03 * noise(rng, 3)))[..., None]  # fmt: skip
     skin = skin * (1 + redness[..., None] * np.array([0.10, -0.10, -0.08]) * rng.uniform(0.2, 1.4))
-    spots = np.clip(noise(rng, 4) - 1.6, 0, 1) * look["freckles"] * np.exp(-((gy + 0.25) / 0.3) ** 2)
+    spots = np.clip(noise(rng, 4) - 1.6, 0, 1) * look["freckles"] * np.exp(-(((gy + 0.25) / 0.3) ** 2))
     skin = skin * (1 - 0.4 * spots[..., None])
     for _ in range(int(look["moles"])):
         x, y, r = rng.uniform(-0.65, 0.65), rng.uniform(-1.1, 0.45), rng.uniform(0.012, 0.034)
@@ -197,10 +227,19 @@ def paint(rng: np.random.Generator, look: dict[str, float], tone: np.ndarray, ha
     skin = skin * (1 - mouth * 0.85) + lip * mouth * 0.85
     brow = brow_mask(rng, look["brow_thickness"], look["brow_shift"], look["brow_length"], look["brow_arch"])
     skin = skin * (1 - look["brow_dark"] * brow[..., None]) + hair * 0.8 * look["brow_dark"] * brow[..., None]
-    dark = np.clip(m["lash"] * (0.55 + 0.45 * look["makeup"]) + 0.35 * m["low_lash"] * (0.5 + look["makeup"]) + 0.65 * m["lip_line"], 0, 0.92)
+    dark = np.clip(
+        m["lash"] * (0.55 + 0.45 * look["makeup"])
+        + 0.35 * m["low_lash"] * (0.5 + look["makeup"])
+        + 0.65 * m["lip_line"],
+        0,
+        0.92,
+    )
     skin = skin * (1 - dark[..., None]) * (1 - m["shade"] * 0.8)[..., None]
     heights = furrows(rng, look["furrow_depth"], look["age"])
-    slopes = np.stack([np.gradient(heights, axis=2), -np.gradient(heights, axis=1)], 1) * SCALE  # (K, 2, H, W) du, dv
+    # (K, 2, H, W): slopes along u and v
+    slopes = np.stack([np.gradient(heights, axis=2), -np.gradient(heights, axis=1)], 1) * SCALE
     gloss = np.clip(0.8 + 0.2 * noise(rng, 20) + 0.8 * m["lips"] - 0.8 * brow - 0.7 * lower, 0.05, 2)
     boxes = np.array([_bounds(s) for s in slopes])
-    return Skin(np.clip(skin, 0, 1).astype(np.float32), slopes.astype(np.float32), boxes, gloss.astype(np.float32))
+    return Skin(
+        np.clip(skin, 0, 1).astype(np.float32), slopes.astype(np.float32), boxes, gloss.astype(np.float32)
+    )

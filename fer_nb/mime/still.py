@@ -20,7 +20,13 @@ def _dressed(person: int) -> render.Model:
     return render.dress(make_person(person), make_scene((0, person, 0)))
 
 
-def face(person: int, units: Mapping[str, float], *, size: int = render.IMAGE_SIZE, pose: tuple[float, float, float] = (0, 0, 0)) -> np.ndarray:
+def face(
+    person: int,
+    units: Mapping[str, float],
+    *,
+    size: int = render.IMAGE_SIZE,
+    pose: tuple[float, float, float] = (0, 0, 0),
+) -> np.ndarray:
     """Return a picture (size, size, 3) uint8 RGB of a person showing these action units.
 
     Parameters
@@ -49,4 +55,6 @@ def face(person: int, units: Mapping[str, float], *, size: int = render.IMAGE_SI
     camera = {**model.scene.camera, "noise": 0.5}
     camera["gain"] = render.auto_gain(linear, points, camera["exposure"])
     image = render.expose(linear, camera, np.random.default_rng(0))
-    return image if size == render.IMAGE_SIZE else cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
+    return (
+        image if size == render.IMAGE_SIZE else cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
+    )

@@ -64,10 +64,21 @@ def grouped_bars(
         fig, ax = canvas(7.4, 3.4)
         for k, (name, values) in enumerate(series.items()):
             place = at + (k - (len(series) - 1) / 2) * width
-            ax.bar(place, values, width * 0.92, label=name, color=PALETTE[k % 7], edgecolor=INK, hatch=HATCHES[k % 7])
+            ax.bar(
+                place,
+                values,
+                width * 0.92,
+                label=name,
+                color=PALETTE[k % 7],
+                edgecolor=INK,
+                hatch=HATCHES[k % 7],
+            )
         ax.set_xticks(at, labels)
         ax.set(ylabel=ylabel, title=title)
         ax.set_ylim(0, max(1.0, max(max(v) for v in series.values())))
         ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
-    parts = [f"{name}: " + ", ".join(f"{a} {v:.2f}" for a, v in zip(labels, values, strict=True)) for name, values in series.items()]
+    parts = [
+        f"{name}: " + ", ".join(f"{a} {v:.2f}" for a, v in zip(labels, values, strict=True))
+        for name, values in series.items()
+    ]
     return Figure(fig, alt or f"Bars of {ylabel or 'values'}. " + ". ".join(parts) + ".")
