@@ -6,6 +6,8 @@ style, background and clothes, so only the person is left to be recognized.
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 import torch
@@ -17,10 +19,12 @@ from .._parallel import bar
 from ..clips import Clip
 from ..crops import crop_face
 from ..evaluation import bootstrap
+from ..labels import LABELS, index
 from ..landmarks import FaceTracker
 
 RECORDS = ("mime.identity_top1", "mime.identity_top1.oval", "mime.style_identity_top1")
 PEOPLE, FRAMES, SIZE = 100, 4, 64
+PROBES = "sessions 1 and 2 to session 3, one probe a clip, chance 0.01"
 
 
 def full_crop(image: np.ndarray, points: np.ndarray) -> np.ndarray:
@@ -91,9 +95,8 @@ def by_picture(
     torch.manual_seed(seed)
     x = torch.from_numpy(crops.astype(np.float32) / 255)
     x = x.permute(0, 3, 1, 2) if x.ndim == 4 else x[:, None]  # (N, C, 64, 64)
-    x = (x - x.mean((2, 3), keepdim=True)) / (x.std((1, 2, 3), keepdim=True) + 0.05) + 2 * (
-        x.mean((2, 3), keepdim=True) - 0.4
-    )
+    level = x.mean((2, 3), keepdim=True)  # (N, C, 1, 1)
+    x = (x - level) / (x.std((1, 2, 3), keepdim=True) + 0.05) + 2 * (level - 0.4)
     y, rows = torch.from_numpy(person), torch.from_numpy(np.flatnonzero(train))
     model = network(x.shape[1])
     steps = epochs * (len(rows) // 64)
@@ -127,40 +130,88 @@ def _vary(batch: torch.Tensor) -> torch.Tensor:
 
 
 def per_clip(scores: np.ndarray, clip: np.ndarray, count: int) -> np.ndarray:
-    """Return the mean score of each clip's frames, (count, PEOPLE); zero rows where no face was found."""
+    """Return the mean score of each clip's frames.
+
+    Parameters
+    ----------
+    scores : (N, P) one row a frame
+    clip : (N,) int, the clip of each frame
+    count : number of clips
+
+    Returns
+    -------
+    (count, P) float; NaN rows for clips without a frame
+
+    Examples
+    --------
+    >>> per_clip(np.array([[0.0, 2.0], [4.0, 0.0], [1.0, 1.0]]), np.array([0, 0, 1]), 2)
+    array([[2., 1.], [1., 1.]])
+    """
     total, seen = np.zeros((count, scores.shape[1])), np.zeros(count)
     np.add.at(total, clip, scores)
     np.add.at(seen, clip, 1)
-    return total / np.maximum(seen, 1)[:, None]
+    return total / np.where(seen, seen, np.nan)[:, None]
+
+
+def hits(scores: np.ndarray, person: np.ndarray) -> np.ndarray:
+    """Return 1.0 where the best score (N, P) is the person's (N,), else 0.0; a NaN row is a miss.
+
+    Examples
+    --------
+    >>> hits(np.array([[0.1, 0.9], [0.8, 0.2], [np.nan, np.nan]]), np.array([1, 1, 0]))
+    array([1., 0., 0.])
+    """
+    seen = np.isfinite(scores).all(1)
+    return (seen & (np.where(seen[:, None], scores, 0).argmax(1) == person)).astype(float)
+
+
+def conditions(clips: list[Clip], name: str) -> np.ndarray:
+    """Return one true condition of each clip, (N,) int."""
+    return np.array([int((clip.conditions or {})[name]) for clip in clips])
+
+
+def put(id: str, right: np.ndarray, person: np.ndarray, **fields: Any) -> None:
+    """Write the share of probes that are right (N,), with its interval over people."""
+    share = bootstrap(lambda rows: float(right[rows].mean()), [str(p) for p in person])
+    common = {"dataset": "Mime", "data_version": mime.VERSION, "split": "fit", "unit": "share of clips"}
+    results.write(
+        results.record(
+            id, share.value, low=share.low, high=share.high, n=len(right),
+            command=f"fer-nb results make {id}", **common, **fields,
+        )
+    )  # fmt: skip
 
 
 def pictures() -> None:
     """Fill `mime.identity_top1` (full crop) and `.oval` (grey face oval only)."""
     clips = mime.block("fit", people=PEOPLE, sessions=(0, 1, 2))
     views = look_at(clips)
-    person = np.array([c.conditions["person"] for c in clips])  # type: ignore[index]
-    session = np.array([c.conditions["session"] for c in clips])  # type: ignore[index]
-    row = views["clip"]
-    train = session[row] < 2
+    person, session, row = conditions(clips, "person"), conditions(clips, "session"), views["clip"]
+    train, probe = session[row] < 2, session == 2
     shape = by_shape(upright_shapes(views["shape"]), person[row], train)
-    probe = session == 2
-    for view, suffix, target in (("full", "", 0.95), ("oval", ".oval", None)):
+    for view, suffix, goal in (("full", "", {"direction": "up", "target": 0.95}), ("oval", ".oval", {})):
         picture = by_picture(views[view], person[row], train)
-        alone = [
-            float((per_clip(s, row, len(clips)).argmax(1) == person)[probe].mean()) for s in (picture, shape)
-        ]
-        right = (per_clip(picture + 0.5 * shape, row, len(clips)).argmax(1) == person)[probe].astype(float)
-        interval = bootstrap(
-            lambda rows, right=right: float(right[rows].mean()), [str(p) for p in person[probe]]
+        both, pixels, alone = (
+            hits(per_clip(scores, row, len(clips)), person)[probe]
+            for scores in (picture + 0.5 * shape, picture, shape)
         )
-        note = f"sessions 1 and 2 to session 3, one probe a clip, {FRAMES} frames each, chance 0.01; pixels alone {alone[0]:.3f}, shape alone {alone[1]:.3f}"
-        results.write(results.record(f"mime.identity_top1{suffix}", interval.value, unit="share of clips", low=interval.low, high=interval.high,
-                                     n=int(probe.sum()), seeds=(0,), per_seed=(interval.value,), dataset="Mime", data_version=mime.VERSION, split="fit",
-                                     note=note, **({"direction": "up", "target": target} if target else {})))  # fmt: skip
+        parts = f"pixels alone {pixels.mean():.3f}, shape alone {alone.mean():.3f}"
+        seeds = {"seeds": (0,), "per_seed": (float(both.mean()),)}
+        put(
+            f"mime.identity_top1{suffix}",
+            both,
+            person[probe],
+            note=f"{PROBES}, {FRAMES} frames each; {parts}",
+            **seeds,
+            **goal,
+        )
 
 
 def motion_features(clip: Clip) -> np.ndarray:
-    """Return what a clip's unit courses tell of a person's style: quiet level, peak and span of each unit."""
+    """Return what a clip's unit courses (T, U) tell of a person's style, (3 U,).
+
+    Quiet level, peak and greatest speed of each unit; the speed in tenths of the range a second.
+    """
     units = clip.units
     assert units is not None
     quiet, peak = np.quantile(units, 0.1, axis=0), np.quantile(units, 0.95, axis=0)
@@ -173,31 +224,17 @@ def motion() -> None:
     from sklearn.ensemble import RandomForestClassifier
 
     clips = mime.block("fit", people=PEOPLE, sessions=(0, 1, 2))
-    person = np.array([c.conditions["person"] for c in clips])  # type: ignore[index]
-    session = np.array([c.conditions["session"] for c in clips])  # type: ignore[index]
-    features = np.array([motion_features(c) for c in clips])
-    label = np.array([hash_free(c.label) for c in clips])
-    features = np.concatenate([features, label], axis=1)
-    train = session < 2
-    scores, seeds = [], (0, 1, 2)
+    person, train = conditions(clips, "person"), conditions(clips, "session") < 2
+    label = np.eye(len(LABELS))[[index(clip.label or "neutral") for clip in clips]]  # (N, 7)
+    features = np.concatenate([np.array([motion_features(clip) for clip in clips]), label], axis=1)
+    right, seeds = [], (0, 1, 2)
     for seed in seeds:
-        forest = RandomForestClassifier(400, max_features="sqrt", n_jobs=-1, random_state=seed).fit(
-            features[train], person[train]
-        )
-        scores.append((forest.predict(features[~train]) == person[~train]).astype(float))
-    right = np.mean(scores, axis=0)
-    interval = bootstrap(lambda rows: float(right[rows].mean()), [str(p) for p in person[~train]])
-    results.write(results.record("mime.style_identity_top1", interval.value, unit="share of clips", low=interval.low, high=interval.high,
-                                 n=int((~train).sum()), seeds=seeds, per_seed=tuple(float(s.mean()) for s in scores), target=(0.05, 0.40),
-                                 dataset="Mime", data_version=mime.VERSION, split="fit",
-                                 note="true action-unit courses only, sessions 1 and 2 to session 3, one probe a clip, chance 0.01"))  # fmt: skip
-
-
-def hash_free(label: str | None) -> np.ndarray:
-    """Return the label as a one-hot row (7,)."""
-    from ..labels import LABELS, index
-
-    return np.eye(len(LABELS))[index(label or "neutral")]
+        forest = RandomForestClassifier(400, max_features="sqrt", n_jobs=-1, random_state=seed)
+        said = forest.fit(features[train], person[train]).predict(features[~train])
+        right.append((said == person[~train]).astype(float))
+    put("mime.style_identity_top1", np.mean(right, axis=0), person[~train], seeds=seeds,
+        per_seed=tuple(float(r.mean()) for r in right), target=(0.05, 0.40),
+        note=f"true action-unit courses only, {PROBES}")  # fmt: skip
 
 
 def run() -> None:

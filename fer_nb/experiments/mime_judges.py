@@ -7,7 +7,8 @@ missing; each use is appended to `results/looks.jsonl`.
 
 - `FER_NB_FACE_LANDMARKER`: path of MediaPipe's `face_landmarker.task`
 - `FER_NB_JUDGE`: path of a script that Node runs with `FRAMES=<folder>`; it reads `m.json`, a list of
-  [label, height, width], and the RGB bytes of frame i in `i.bin`, and prints JSON with `accuracy`, `no_face`, `n`
+  [label, height, width], and the RGB bytes of frame i in `i.bin`, and prints JSON with `no_face`, `n` and
+  `confusion`, for each label how often each answer was given
 """
 
 from __future__ import annotations
@@ -18,10 +19,13 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from .. import mime, results
+from ..cache import atomic_write
+from ..errors import BadInput
 from ..evaluation import bootstrap
 from ..labels import LABELS
 from ..landmarks import TaskTracker
@@ -51,12 +55,13 @@ MATCH: dict[str, tuple[str, ...]] = {
     "AU27": ("jawOpen",),
     "AU43": ("eyeBlinkLeft", "eyeBlinkRight"),
 }
+RECORDS = ("mime.blendshape_response", "mime.read_by_real_network")
 LEVELS = np.linspace(0, 1, 6)
 PEOPLE, FIRST = 20, 1_000  # of the validate block
 
 
 def responses(tracker: TaskTracker, people: int = PEOPLE) -> np.ndarray:
-    """Return the mean scores (rendered unit, level, matched unit), over the people whose face was found."""
+    """Return the mean scores (rendered unit, level, matched unit) over the people whose face was found."""
     units = list(MATCH)
     out = np.full((len(units), len(LEVELS), people, len(units)), np.nan)
     for i, unit in enumerate(units):
@@ -69,32 +74,48 @@ def responses(tracker: TaskTracker, people: int = PEOPLE) -> np.ndarray:
 
 
 def respond(curve: np.ndarray) -> bool:
-    """Return whether a response over the levels rises by 0.15 or more with Spearman correlation 0.9 or more."""
+    """Return whether scores (L,) over `LEVELS` rise by 0.15 or more with Spearman correlation 0.9 or more.
+
+    Examples
+    --------
+    >>> respond(np.array([0.0, 0.1, 0.2, 0.3, 0.4, 0.5])), respond(np.array([0.0, 0, 0, 0, 0.1, 0.1]))
+    (True, False)
+    """
     from scipy.stats import spearmanr
 
     return bool(curve[-1] - curve[0] >= 0.15 and spearmanr(LEVELS, curve).statistic >= 0.9)
+
+
+def put(id: str, value: float, **fields: Any) -> None:
+    """Write one record of this module."""
+    about = {"dataset": "Mime", "data_version": mime.VERSION, "split": "validate", "direction": "up"}
+    command = f"fer-nb results make {id}"
+    results.write(results.record(id, value, command=command, **about, **fields))
+
+
+def crosstalk(table: np.ndarray) -> str:
+    """Return as CSV how much each matched blendshape rises with each rendered unit: (unit, level, unit)."""
+    units = list(MATCH)
+    rise = table[:, -1] - table[:, 0]  # (rendered, matched)
+    lines = ["rendered," + ",".join(units)]
+    lines += [unit + "," + ",".join(f"{x:.3f}" for x in row) for unit, row in zip(units, rise, strict=True)]
+    return "\n".join(lines) + "\n"
 
 
 def blendshape_response(model: Path) -> None:
     """Fill `mime.blendshape_response` and write the cross-talk matrix beside the records as CSV."""
     with TaskTracker(model, tracking=False) as tracker:
         table = responses(tracker)
-    units = list(MATCH)
-    good = [u for i, u in enumerate(units) if respond(table[i, :, i])]
-    rise = table[:, -1] - table[:, 0]  # (rendered, matched)
-    lines = ["rendered," + ",".join(units)]
-    lines += [unit + "," + ",".join(f"{x:.3f}" for x in row) for unit, row in zip(units, rise, strict=True)]
-    (results.folder() / "mime.blendshape_crosstalk.csv").write_text("\n".join(lines) + "\n")
-    value = len(good) / len(units)
-    results.log_look("mediapipe-blendshapes", PEOPLE * len(units) * len(LEVELS), value)
-    silent = ", ".join(u for u in units if u not in good) or "none"
-    results.write(results.record("mime.blendshape_response", value, unit="share of action units", n=len(units), direction="up", target=0.8,
-                                 dataset="Mime", data_version=mime.VERSION, split="validate",
-                                 note=f"mean of {PEOPLE} people over {len(LEVELS)} levels; do not respond: {silent}"))  # fmt: skip
+    silent = [unit for i, unit in enumerate(MATCH) if not respond(table[i, :, i])]
+    value = 1 - len(silent) / len(MATCH)
+    atomic_write(results.folder() / "mime.blendshape_crosstalk.csv", crosstalk(table).encode())
+    results.log_look("mediapipe-blendshapes", PEOPLE * len(MATCH) * len(LEVELS), value)
+    note = f"mean of {PEOPLE} people over {len(LEVELS)} levels; do not respond: {', '.join(silent) or 'none'}"
+    put("mime.blendshape_response", value, unit="share of action units", n=len(MATCH), target=0.8, note=note)
 
 
 def apex_stills(people: int = 50) -> list[tuple[str, int, np.ndarray]]:
-    """Return (label, person, image) of full-strength apex frames, six classes, people of the validate block."""
+    """Return (label, person, image) of apex frames at full strength: six classes, people of `validate`."""
     from ..mime import render
 
     out, rng = [], np.random.default_rng(0)
@@ -112,37 +133,48 @@ def apex_stills(people: int = 50) -> list[tuple[str, int, np.ndarray]]:
     return out
 
 
-def real_network(script: Path) -> None:
-    """Fill `mime.read_by_real_network`: apex frames that the outside judge reads as intended."""
-    stills = apex_stills()
-    with tempfile.TemporaryDirectory() as folder:
+def ask_script(script: Path, stills: list[tuple[str, int, np.ndarray]]) -> dict[str, Any]:
+    """Return what the judge's script says of (label, person, image) stills.
+
+    Raises
+    ------
+    BadInput
+        If Node is missing or the script fails.
+    """
+    with tempfile.TemporaryDirectory(prefix="fer_nb-") as folder:
         (Path(folder) / "m.json").write_text(
             json.dumps([[label, *image.shape[:2]] for label, _, image in stills])
         )
         for i, (_, _, image) in enumerate(stills):
             (Path(folder) / f"{i}.bin").write_bytes(np.ascontiguousarray(image).tobytes())
-        done = subprocess.run(
-            ["node", str(script)],
-            env={**os.environ, "FRAMES": folder},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    said = json.loads(done.stdout[done.stdout.index("{") :])
-    confusion = said["confusion"]
-    right = {label: confusion.get(label, {}) for label in LABELS[1:]}
-    hits = np.concatenate(
-        [
-            np.repeat([1.0, 0.0], [row.get(label, 0), sum(row.values()) - row.get(label, 0)])
-            for label, row in right.items()
-        ]
-    )
-    interval = bootstrap(lambda rows: float(hits[rows].mean()), [None] * len(hits))
-    results.log_look("face-api-expression", said["n"], said["accuracy"])
-    per_class = ", ".join(f"{label} {row.get(label, 0)}/{sum(row.values())}" for label, row in right.items())
-    results.write(results.record("mime.read_by_real_network", said["accuracy"], unit="share of apex frames", low=interval.low, high=interval.high,
-                                 n=said["n"], dataset="Mime", data_version=mime.VERSION, split="validate", direction="up",
-                                 note=f"{per_class}; no face in {said['no_face']}; the judge chooses among the six"))  # fmt: skip
+        try:
+            done = subprocess.run(
+                ["node", str(script)],
+                env={**os.environ, "FRAMES": folder},
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            return json.loads(done.stdout[done.stdout.index("{") :])
+        except (OSError, subprocess.CalledProcessError, ValueError) as error:
+            raise BadInput(
+                f"{script.name}: the judge fails ({type(error).__name__}): run it with node"
+            ) from error
+
+
+def real_network(script: Path) -> None:
+    """Fill `mime.read_by_real_network`: apex frames that the outside judge reads as intended."""
+    said = ask_script(script, apex_stills())
+    answers = {label: said["confusion"].get(label, {}) for label in LABELS[1:]}
+    counts = {label: (row.get(label, 0), sum(row.values())) for label, row in answers.items()}
+    hits = np.concatenate([np.repeat([1.0, 0.0], [right, all - right]) for right, all in counts.values()])
+    share = bootstrap(lambda rows: float(hits[rows].mean()), [None] * len(hits))
+    neutral = sum(row.get("neutral", 0) for row in answers.values())
+    note = ", ".join(f"{label} {right}/{all}" for label, (right, all) in counts.items())
+    note += f"; {said['no_face']} without a face, {neutral} read as neutral"
+    results.log_look("face-api-expression", len(hits), share.value)
+    put("mime.read_by_real_network", share.value, unit="share of apex frames", low=share.low, high=share.high,
+        n=len(hits), note=note)  # fmt: skip
 
 
 def run() -> None:

@@ -4,13 +4,14 @@ The rest shape is MediaPipe's face mesh run on one public-domain portrait (sciki
 `astronaut`, a NASA photograph), turned to the front, made symmetric, and brought from its smile to
 rest: the lips are set to a closed mouth of adult proportions and the skin around them follows.
 
-Run `python -m fer_nb.mime.make_template` to make the file again; it needs scikit-image.
+Run `python -m fer_nb.mime.make_template [PATH]` to make the file again; it needs scikit-image.
 Units: the distance between the outer eye corners (landmarks 33 and 263) is 1; x points to the right
 of the picture, y up, z toward the camera.
 """
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import cv2
@@ -103,7 +104,7 @@ def relax(shape: np.ndarray, triangles: np.ndarray, targets: dict[int, np.ndarra
     fixed |= {234, 93, 132, 58, 454, 323, 361, 288, 152, 148, 377, 172, 397, 136, 365}
     for i, target in targets.items():
         move[i] = target - shape[i]
-    known = sorted(fixed | set(targets))
+    known = np.array(sorted(fixed | set(targets)))
     free = np.setdiff1d(np.arange(n), known)
     move[free] = np.linalg.solve(laplacian[np.ix_(free, free)], -laplacian[np.ix_(free, known)] @ move[known])
     return shape + move
@@ -122,27 +123,28 @@ def triangles_of_mesh() -> np.ndarray:
     )
 
 
-def main() -> None:
+def main(out: Path = OUT) -> None:
+    """Make the template and write it to `out`: rest (478, 3), triangles (854, 3), mirror (478,)."""
     points, mirror = detect_portrait()
     shape = straighten(points, mirror)
     triangles = triangles_of_mesh()
     targets = resting_lips(shape, mirror)
     rest = shape.copy()
     rest[:468] = relax(shape[:468], triangles, targets)
+    rest[:, 0] *= 1 - 0.12 * np.exp(-0.5 * (np.square(rest[:, 0] / 0.20) + np.square((rest[:, 1] + 0.38) / 0.08)))  # a smile widens the nose
     rest = (rest + rest[mirror] * [-1, 1, 1]) / 2
     edges = rest[triangles]  # (854, 3, 3)
     facing = np.cross(edges[:, 1] - edges[:, 0], edges[:, 2] - edges[:, 0])[:, 2] >= 0
-    triangles = np.where(
-        facing[:, None], triangles, triangles[:, [0, 2, 1]]
-    )  # counter-clockwise seen from the front
+    # counter-clockwise seen from the front
+    triangles = np.where(facing[:, None], triangles, triangles[:, [0, 2, 1]])
     np.savez_compressed(
-        OUT,
+        out,
         rest=rest.astype(np.float32),
         triangles=triangles.astype(np.int16),
         mirror=mirror.astype(np.int16),
     )
-    print(f"wrote {OUT.name}: {rest.shape[0]} points, {len(triangles)} triangles")
+    print(f"wrote {out.name}: {rest.shape[0]} points, {len(triangles)} triangles")
 
 
 if __name__ == "__main__":
-    main()
+    main(*map(Path, sys.argv[1:2]))

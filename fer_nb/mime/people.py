@@ -151,17 +151,18 @@ def make_look(rng: np.random.Generator) -> dict[str, float]:
     return {
         "age": u(0, 1),
         "furrow_depth": u(0.5, 1.4),
-        "mottle": u(0.3, 1.2),
+        "mottle": u(0.2, 0.9),
         "freckles": u(0, 1) * (rng.random() < 0.3),
         "moles": float(rng.integers(1, 9)),
         "beard": u(0.5, 1) * (bearded and rng.random() < 0.25),
         "moustache": u(0.4, 1) * (bearded and rng.random() < 0.3),
         "stubble": u(0.1, 1) * bearded,
-        "brow_thickness": u(0.4, 1.8),
+        "brow_thickness": u(0.6, 1.9),
         "brow_shift": u(-0.015, 0.025),
         "brow_length": u(0.8, 1.15),
         "brow_arch": u(-0.6, 1.6),
-        "brow_dark": u(0.35, 0.95),
+        "brow_dark": u(0.6, 1.0),
+        "fold": u(0.1, 0.6),
         "makeup": u(0, 1) * (not bearded),
         "eye_bags": u(0, 1),
     }
@@ -187,12 +188,12 @@ def make_person(seed: int) -> Person:
     iris = IRISES[rng.integers(0, 2 if dark else 6)] * rng.uniform(0.8, 1.2)
     eye = {
         "iris": rng.uniform(0.44, 0.54),
-        "white": rng.uniform(0.42, 0.60),
+        "white": rng.uniform(0.34, 0.52),
         "radius": rng.uniform(0.125, 0.140),
     }
     mouth = {
         "tooth": rng.uniform(0.05, 0.062),
-        "white": rng.uniform(0.5, 0.75),
+        "white": rng.uniform(0.65, 0.92),
         "show": rng.uniform(-0.005, 0.022),
     }
     build = {

@@ -107,6 +107,9 @@ def _eye(hx, hy, v, eye, normal):  # type: ignore[no-untyped-def]
     if v > 0.80:
         lash = min(1.0, (v - 0.80) / 0.2) * 0.75
         r, g, b = r * (1 - lash), g * (1 - lash), b * (1 - lash)
+    if v < 0.15:
+        lash = (0.15 - v) / 0.15 * 0.5
+        r, g, b = r * (1 - lash), g * (1 - lash), b * (1 - lash)
     return r, g, b
 
 
@@ -115,7 +118,7 @@ def _mouth(hx, hy, v, mouth):  # type: ignore[no-untyped-def]
     """Return the color inside the mouth at head position (hx, hy): teeth, tongue or dark."""
     wide = abs(hx) / mouth[2]
     fall = max(0.0, 1.0 - wide * wide)  # the dental arch recedes toward the corners
-    inside = 0.35 + 0.65 * min(1.0, (1.0 - v) * 2.2) * 1.0  # shadow under the upper lip
+    inside = 0.55 + 0.45 * min(1.0, (1.0 - v) * 2.5)  # shadow under the upper lip
     gap = abs((hx / mouth[3]) - np.floor(hx / mouth[3] + 0.5))  # 0 between two teeth
     line = 1.0 - 0.45 * np.exp(-((gap / 0.10) ** 2))
     upper = mouth[0] + 0.035 * wide * wide  # height of the cutting edge of the upper teeth

@@ -82,11 +82,11 @@ def _camera(rng: np.random.Generator, shifted: bool) -> dict[str, float]:
     """Return blur (pixels), noise (grey levels), JPEG quality, gamma, gain, tint and vignette."""
     u = rng.uniform
     return {
-        "blur": u(0.3, 0.9) if not shifted else u(0.8, 1.5),
+        "blur": u(0.2, 0.7) if not shifted else u(0.8, 1.4),
         "noise": u(0.5, 4) if not shifted else u(4, 9),
         "quality": float(rng.integers(70, 96) if not shifted else rng.integers(35, 60)),
         "gamma": u(0.85, 1.15),
-        "exposure": u(0.36, 0.52),
+        "exposure": u(0.42, 0.66),
         "red": u(0.95, 1.05),
         "blue": u(0.93, 1.07),
         "vignette": u(0, 0.25) + 0.25 * shifted,
@@ -118,7 +118,7 @@ def make_scene(seed: tuple[int, ...], shifted: bool = False) -> Scene:
         pose=rng.normal(0, 1, 3).clip(-2, 2) * ([7, 9, 3.5] if not shifted else [9, 14, 5]),
         sway=u(0.2, 1.0),
         place=np.array([u(0.45, 0.55), u(0.42, 0.50)]),
-        size=u(0.24, 0.31),
+        size=u(0.25, 0.34),
         distance=u(7, 14),
         hair=hair,
         glasses=spectacles if rng.random() < 0.18 else None,

@@ -117,14 +117,17 @@ def masks() -> dict[str, np.ndarray]:
     for side in (-1, 1):
         shade += 0.22 * _blob(side * 0.20, 0.05, 0.07, 0.06) + 0.16 * _blob(side * 0.35, 0.10, 0.14, 0.03)
         shade += (0.10 * _blob(side * 0.33, -0.08, 0.13, 0.03)
-                  + 0.75 * _blob(side * 0.085, -0.435, 0.035, 0.014))  # fmt: skip
-        shade += 0.30 * _blob(side * 0.235, -0.37, 0.012, 0.04)
+                  + 1.10 * _blob(side * 0.085, -0.432, 0.036, 0.016))  # fmt: skip
+        shade += 0.45 * _blob(side * 0.240, -0.37, 0.014, 0.045)
         shade += 0.25 * _blob(side * 0.285, -0.69, 0.02, 0.02)
     shade += 0.18 * _blob(0, -0.47, 0.10, 0.02) + 0.28 * _blob(0, -0.845, 0.14, 0.028)
     gx, gy = plane()
     under = np.clip((-1.22 - gy) / 0.12, 0, 1) * 0.28
     line = rest[list(tm.UPPER_LIP_INNER)]
     lashes = sum(_stroke(rest[list(c)], 0.009) for c in (tm.UPPER_LID, tm.mirrored(tm.UPPER_LID)))
+    crease = (113, 225, 224, 223, 222, 221, 189)
+    fold = sum(_stroke(0.55 * rest[list(c)] + 0.45 * rest[list(d)][:7], 0.008) for c, d in (
+        (crease, tm.UPPER_LID[1:8]), (tm.mirrored(crease), tm.mirrored(tm.UPPER_LID[1:8]))))  # fmt: skip
     low_lash = sum(_stroke(rest[list(c)], 0.006) for c in (tm.LOWER_LID, tm.mirrored(tm.LOWER_LID)))
     beard = (
         np.clip((-0.50 - gy) / 0.15, 0, 1)
@@ -138,7 +141,7 @@ def masks() -> dict[str, np.ndarray]:
     beard *= 1 - np.clip((np.abs(gx) - 0.95) / 0.05, 0, 1)
     moustache = _blob(0.0, -0.54, 0.17, 0.035) * (1 - lips)
     return {"lips": cv2.GaussianBlur(lips, (0, 0), 1.0), "shade": np.clip(shade, 0, 0.9) + under,
-            "lip_line": _stroke(line, 0.008), "lash": np.clip(lashes, 0, 1),
+            "lip_line": _stroke(line, 0.008), "fold": np.clip(fold, 0, 1), "lash": np.clip(lashes, 0, 1),
             "low_lash": np.clip(low_lash, 0, 1), "beard": cv2.GaussianBlur(beard.astype(np.float32), (0, 0), 3),
             "moustache": moustache}  # fmt: skip
 
@@ -164,8 +167,8 @@ def brow_mask(
         mid[:, 1] += arch * np.array([-0.01, 0.015, 0.03, 0.015, 0.0])
         half = (top - low) / 2 * thickness * np.array([0.35, 0.6, 0.85, 1.0, 0.9])[:, None]
         out = np.maximum(out, _fill(np.concatenate([mid + half, (mid - half)[::-1]])))
-    hairs = np.clip(0.75 + 0.35 * noise(rng, 3.0), 0, 1.2)
-    return np.clip(cv2.GaussianBlur(out, (0, 0), 1.2) * hairs, 0, 1)
+    hairs = np.clip(0.95 + 0.30 * noise(rng, 3.0), 0, 1.3)
+    return np.clip(1.35 * cv2.GaussianBlur(out, (0, 0), 1.2) * hairs, 0, 1)
 
 
 def furrows(rng: np.random.Generator, depth: float, age: float) -> np.ndarray:
@@ -181,8 +184,9 @@ def furrows(rng: np.random.Generator, depth: float, age: float) -> np.ndarray:
                     np.array(line) * [-side, 1] + shift * [side, 1] + rng.normal(0, 0.004, (len(line), 2))
                 )
                 heights[k] -= depth * deep * rng.uniform(0.6, 1.3) * 0.011 * _stroke(points, width)
-        heights[0] += heights[k] * 0.30 * age * (unit in ("AU1", "AU2", "AU4", "AU12", "AU6", "AU15", "AU10"))
-    heights[0] += 0.0009 * noise(rng, 2.5) * (0.5 + age) + 0.0012 * noise(rng, 6)
+        # a crease stays after years of use, so a crease alone says nothing of the moment
+        heights[0] += heights[k] * age * rng.uniform(0, 0.55)
+    heights[0] += 0.0005 * noise(rng, 2.5) * (0.5 + age) + 0.0007 * noise(rng, 6)
     return heights
 
 
@@ -201,7 +205,7 @@ def paint(
     Parameters
     ----------
     look : amounts in [0, 1] or so: age, furrow_depth, mottle, freckles, moles, beard, moustache,
-        stubble, brow_thickness, brow_shift, brow_length, brow_arch, brow_dark, makeup, eye_bags
+        stubble, brow_thickness, brow_shift, brow_length, brow_arch, brow_dark, fold, makeup, eye_bags
     tone, hair, lip : (3,) linear RGB albedo in [0, 1]
     """
     m, (gx, gy) = masks(), plane()  # noqa: F841
@@ -226,11 +230,15 @@ def paint(
     mouth = m["lips"][..., None] * (1 + 0.08 * noise(rng, 3))[..., None]
     skin = skin * (1 - mouth * 0.85) + lip * mouth * 0.85
     brow = brow_mask(rng, look["brow_thickness"], look["brow_shift"], look["brow_length"], look["brow_arch"])
-    skin = skin * (1 - look["brow_dark"] * brow[..., None]) + hair * 0.8 * look["brow_dark"] * brow[..., None]
+    skin = (
+        skin * (1 - look["brow_dark"] * brow[..., None])
+        + np.minimum(0.7 * hair, 0.35 * tone) * look["brow_dark"] * brow[..., None]
+    )
     dark = np.clip(
-        m["lash"] * (0.55 + 0.45 * look["makeup"])
-        + 0.35 * m["low_lash"] * (0.5 + look["makeup"])
-        + 0.65 * m["lip_line"],
+        m["lash"] * (0.95 + 0.4 * look["makeup"])
+        + 0.45 * m["low_lash"] * (0.6 + look["makeup"])
+        + 0.85 * m["lip_line"]
+        + look["fold"] * m["fold"],
         0,
         0.92,
     )

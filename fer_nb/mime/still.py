@@ -33,18 +33,21 @@ def face(
     ----------
     person : identity number; the fit block begins at 0
     units : unit name to intensity in [0, 1], both sides alike
+    size : pixels a side
     pose : pitch, yaw, roll in degrees
 
     Raises
     ------
     BadInput
-        For a unit that Mime does not have.
+        For a unit that Mime does not have, or a size below 1.
 
     Examples
     --------
     >>> face(3, {"AU12": 0.8}).shape
     (160, 160, 3)
     """
+    if size < 1:
+        raise BadInput(f"size is {size}: give 1 pixel or more")
     amounts = np.zeros(len(UNITS))
     for name, amount in units.items():
         if name not in INDEX:
@@ -55,6 +58,6 @@ def face(
     camera = {**model.scene.camera, "noise": 0.5}
     camera["gain"] = render.auto_gain(linear, points, camera["exposure"])
     image = render.expose(linear, camera, np.random.default_rng(0))
-    return (
-        image if size == render.IMAGE_SIZE else cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
-    )
+    if size == render.IMAGE_SIZE:
+        return image
+    return cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
