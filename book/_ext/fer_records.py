@@ -175,17 +175,7 @@ class RecordsTable(SphinxDirective):
         for record in records:
             self.env.note_dependency(str(results.folder() / f"{record.id}.json"))
         heads = ["record", "value", "n", "target", "met"]
-        widths = [34, 22, 8, 14, 8]
-        table = nodes.table(classes=["fer-records"])
-        group = nodes.tgroup(cols=len(heads))
-        group += [nodes.colspec(colwidth=width) for width in widths]
-        group += nodes.thead("", _row(heads))
-        body = nodes.tbody()
-        for record in records:
-            body += self.row(record)
-        group += body
-        table += group
-        return [table]
+        return [_table(heads, [34, 22, 8, 14, 8], [self.row(record) for record in records])]
 
     def row(self, record: results.Record) -> nodes.row:
         value = number_text(record.value) + (f" {record.unit}" if record.unit else "")
@@ -205,6 +195,32 @@ class RecordsTable(SphinxDirective):
         return row
 
 
+class Looks(SphinxDirective):
+    """How often each outside judge has been asked, and its last answer."""
+
+    def run(self) -> list[Node]:
+        self.env.note_dependency(str(results.folder() / "looks.jsonl"))
+        looks = results.looks()
+        rows = []
+        for judge in sorted({look["judge"] for look in looks}):
+            mine = [look for look in looks if look["judge"] == judge]
+            frames = sum(look["n"] for look in mine)
+            rows.append(_row([judge, str(len(mine)), f"{frames:,}", number_text(mine[-1]["value"])]))
+        return [_table(["judge", "looks", "frames in all", "last answer"], [40, 15, 20, 15], rows)]
+
+
+def _table(heads: Sequence[str], widths: Sequence[int], rows: Sequence[nodes.row]) -> nodes.table:
+    table = nodes.table(classes=["fer-records"])
+    group = nodes.tgroup(cols=len(heads))
+    group += [nodes.colspec(colwidth=width) for width in widths]
+    group += nodes.thead("", _row(heads))
+    body = nodes.tbody()
+    body += list(rows)
+    group += body
+    table += group
+    return table
+
+
 def _row(cells: Sequence[str]) -> nodes.row:
     row = nodes.row()
     for text in cells:
@@ -217,4 +233,5 @@ def setup(app: Any) -> dict[str, Any]:
     app.add_role("claim", ClaimRole())
     app.add_role("given", GivenRole())
     app.add_directive("records-table", RecordsTable)
+    app.add_directive("looks", Looks)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

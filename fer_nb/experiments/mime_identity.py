@@ -1,58 +1,103 @@
 """Who is it? Recognizing Mime people from pictures across sessions, and from motion alone.
 
 Trained on two sessions of 100 people, tested on the third. A session changes light, camera, pose, hair
-style, background and clothes, so only the person is left to be recognized.
+style, background and clothes, so only the person is left to be recognized. The recognizer unwraps the face
+onto the plane of the mesh, divides out the light, and compares fine pattern, color and shape by linear
+discriminants: with two takes of a person, a network has too little to learn from.
 """
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import cv2
 import numpy as np
-import torch
 from scipy.spatial.transform import Rotation
-from torch import nn
 
 from .. import mime, results
 from .._parallel import bar
 from ..clips import Clip
-from ..crops import crop_face
 from ..evaluation import bootstrap
 from ..labels import LABELS, index
 from ..landmarks import FaceTracker
+from ..mime import template
 
 RECORDS = ("mime.identity_top1", "mime.identity_top1.oval", "mime.style_identity_top1")
-PEOPLE, FRAMES, SIZE = 100, 4, 64
+PEOPLE, FRAMES = 100, 4
+HIGH, WIDE = 76, 64  # texels of the unwrapped face
 PROBES = "sessions 1 and 2 to session 3, one probe a clip, chance 0.01"
 
 
-def full_crop(image: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Return an upright color crop (64, 64, 3) uint8 with hair and backdrop, twice the width of the face."""
-    across = points[263, :2] - points[33, :2]
-    angle, span = np.degrees(np.arctan2(across[1], across[0])), max(float(np.linalg.norm(across)), 1.0)
-    middle = (points[33, :2] + points[263, :2]) / 2
-    turn = cv2.getRotationMatrix2D((float(middle[0]), float(middle[1])), angle, SIZE / (2.6 * span))
-    turn[:, 2] += np.array([SIZE / 2, SIZE * 0.42]) - middle
-    return cv2.warpAffine(image, turn, (SIZE, SIZE), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REFLECT)
+@cache
+def texture_grid() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return where the texels of the face lie on the mesh: corners (N, 3), weights (N, 3), mask (HIGH, WIDE)."""
+    rest, corners = template.REST[:468, :2], template.TRIANGLES
+    x, y = np.meshgrid(np.linspace(-0.72, 0.72, WIDE), np.linspace(0.55, -1.18, HIGH))
+    texels = np.stack([x.ravel(), y.ravel()], 1)  # (HIGH * WIDE, 2)
+    which, weights = np.full(len(texels), -1), np.zeros((len(texels), 3))
+    for k, (a, b, c) in enumerate(rest[corners]):
+        solved = np.linalg.solve(np.stack([b - a, c - a], 1) + 1e-12 * np.eye(2), (texels - a).T).T  # (N, 2)
+        share = np.column_stack([1 - solved.sum(1), solved])
+        inside = (share >= -1e-9).all(1) & (which < 0)
+        which[inside], weights[inside] = k, share[inside]
+    seen = which >= 0
+    return corners[which[seen]], weights[seen], seen.reshape(HIGH, WIDE)
+
+
+def unwrap(image: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Return the face of an image on the plane of the mesh, (HIGH, WIDE, 3) float32; 0 off the mesh.
+
+    Parameters
+    ----------
+    image : (H, W, 3) uint8 RGB
+    points : (478, 3), landmarks in pixels
+    """
+    corners, weights, seen = texture_grid()
+    places = np.einsum("nk,nkd->nd", weights, points[corners, :2]).astype(np.float32)  # (N, 2)
+    picked = cv2.remap(image, places[:, None, 0], places[:, None, 1], cv2.INTER_LINEAR)[:, 0]
+    out = np.zeros((HIGH, WIDE, 3), np.float32)
+    out[seen] = picked
+    return out
 
 
 def look_at(clips: list[Clip]) -> dict[str, np.ndarray]:
-    """Return for a few frames of each clip: full crop, oval crop, face shape, row of the clip."""
-    out: dict[str, list] = {"full": [], "oval": [], "shape": [], "clip": []}  # type: ignore[type-arg]
+    """Return for each clip, as means over a few frames: unwrapped face, shape of the mesh, tint of its parts."""
+    textures, shapes, tints = [], [], []
     with FaceTracker.static() as tracker, bar("looking at people", len(clips)) as step:
-        for row, clip in enumerate(clips):
+        for clip in clips:
             step()
-            for t in np.linspace(0, len(clip) - 1, FRAMES).astype(int):
-                image = clip.frames[t]
-                points = tracker(image)
-                if np.isnan(points[0, 0]):
-                    continue
-                out["full"].append(full_crop(image, points))
-                out["oval"].append(crop_face(image, points))
-                out["shape"].append(points[:468])
-                out["clip"].append(row)
-    return {name: np.array(values) for name, values in out.items()}
+            frames = [clip.frames[t] for t in np.linspace(0, len(clip) - 1, FRAMES).astype(int)]
+            found = [(frame, points) for frame in frames if not np.isnan((points := tracker(frame))[0, 0])]
+            textures.append(np.mean([unwrap(*pair) for pair in found], 0) if found else np.zeros((HIGH, WIDE, 3)))
+            shapes.append(np.mean([points[:468] for _, points in found], 0) if found else template.REST[:468])
+            tints.append(np.mean([tint(*pair) for pair in found], 0) if found else np.zeros(12))
+    return {"texture": np.array(textures, np.float32), "shape": np.array(shapes), "tint": np.array(tints)}
+
+
+def tint(image: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Return log colors (12,) of forehead, cheeks, lips and hair, relative to the cheeks' brightness."""
+    up = points[10, :2] - points[152, :2]
+    spots = (points[[9, 151], :2], points[[50, 280], :2], points[[0, 17], :2], points[[10, 109, 338], :2] + 0.22 * up)
+    size = max(3, int(0.03 * np.linalg.norm(up)))
+    colors = []
+    for places in spots:
+        box = [image[max(0, int(y) - size) : int(y) + size, max(0, int(x) - size) : int(x) + size] for x, y in places]
+        flat = [b.reshape(-1, 3).mean(0) for b in box if b.size]
+        colors.append(np.log(np.mean(flat, 0) + 8) if flat else np.zeros(3))
+    return np.concatenate(colors) - np.mean(colors[1])
+
+
+def pattern(textures: np.ndarray) -> np.ndarray:
+    """Return the fine pattern of unwrapped faces, (N, HIGH * WIDE * C): light is divided out."""
+    seen = texture_grid()[2].astype(np.float32)
+    weight = cv2.GaussianBlur(seen, (0, 0), 4) + 1e-3
+    out = []
+    for texture in np.log(textures + 8):
+        light = cv2.GaussianBlur(texture * seen[..., None], (0, 0), 4).reshape(texture.shape) / weight[..., None]
+        fine = (texture - light) * seen[..., None]
+        out.append((fine / (fine.std() + 1e-6)).clip(-4, 4).ravel())
+    return np.array(out)
 
 
 def upright_shapes(points: np.ndarray) -> np.ndarray:
@@ -64,93 +109,24 @@ def upright_shapes(points: np.ndarray) -> np.ndarray:
     )
 
 
-def by_shape(shapes: np.ndarray, person: np.ndarray, train: np.ndarray) -> np.ndarray:
-    """Return log-probabilities (N, PEOPLE) by linear discriminants on the face shape."""
+def discriminate(features: np.ndarray, person: np.ndarray, train: np.ndarray, parts: int) -> np.ndarray:
+    """Return log-probabilities (N, PEOPLE) by linear discriminants on `parts` principal components.
+
+    Parameters
+    ----------
+    features : (N, D)
+    person : (N,) int
+    train : (N,) bool
+    """
     from sklearn.decomposition import PCA
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-    codes = PCA(60, random_state=0).fit(shapes[train]).transform(shapes)
+    codes = PCA(parts, random_state=0).fit(features[train]).transform(features)
     return (
         LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
         .fit(codes[train], person[train])
         .predict_log_proba(codes)
     )
-
-
-def network(channels: int) -> nn.Sequential:
-    """Return a small convolutional network from (B, channels, 64, 64) to PEOPLE logits."""
-    layers: list[nn.Module] = []
-    for wide in (24, 48, 96, 160):
-        layers += [nn.Conv2d(channels, wide, 3, padding=1), nn.GroupNorm(8, wide), nn.ReLU(), nn.MaxPool2d(2)]
-        channels = wide
-    return nn.Sequential(
-        *layers, nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Dropout(0.3), nn.Linear(4 * channels, PEOPLE)
-    )
-
-
-def by_picture(
-    crops: np.ndarray, person: np.ndarray, train: np.ndarray, *, epochs: int = 14, seed: int = 0
-) -> np.ndarray:
-    """Return log-probabilities (N, PEOPLE) by a network trained on the crops of the training sessions."""
-    torch.manual_seed(seed)
-    x = torch.from_numpy(crops.astype(np.float32) / 255)
-    x = x.permute(0, 3, 1, 2) if x.ndim == 4 else x[:, None]  # (N, C, 64, 64)
-    level = x.mean((2, 3), keepdim=True)  # (N, C, 1, 1)
-    x = (x - level) / (x.std((1, 2, 3), keepdim=True) + 0.05) + 2 * (level - 0.4)
-    y, rows = torch.from_numpy(person), torch.from_numpy(np.flatnonzero(train))
-    model = network(x.shape[1])
-    steps = epochs * (len(rows) // 64)
-    optimizer = torch.optim.AdamW(model.parameters(), 3e-3, weight_decay=0.02)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=steps)
-    with bar("learning who is who", steps) as advance:
-        for _ in range(steps):
-            pick = rows[torch.randint(len(rows), (64,))]
-            loss = nn.functional.cross_entropy(model(_vary(x[pick])), y[pick], label_smoothing=0.1)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-            advance()
-    with torch.no_grad():
-        model.eval()
-        return torch.cat([model(part).log_softmax(1) for part in x.split(256)]).numpy()
-
-
-def _vary(batch: torch.Tensor) -> torch.Tensor:
-    """Return the batch shifted, lit and tinted at random, with a patch blanked out."""
-    dx, dy = torch.randint(-3, 4, (2,)).tolist()
-    batch = torch.roll(batch, (dy, dx), (2, 3))
-    b, c = batch.shape[:2]
-    batch = batch * (1 + 0.25 * torch.randn(b, c, 1, 1)) + 0.25 * torch.randn(b, c, 1, 1)
-    ramp = torch.linspace(-1, 1, SIZE)
-    batch = batch + 0.4 * torch.randn(b, 1, 1, 1) * ramp + 0.3 * torch.randn(b, 1, 1, 1) * ramp[:, None]
-    y0, x0 = torch.randint(0, 44, (2,)).tolist()
-    batch[:, :, y0 : y0 + 20, x0 : x0 + 20] = 0
-    return batch
-
-
-def per_clip(scores: np.ndarray, clip: np.ndarray, count: int) -> np.ndarray:
-    """Return the mean score of each clip's frames.
-
-    Parameters
-    ----------
-    scores : (N, P) one row a frame
-    clip : (N,) int, the clip of each frame
-    count : number of clips
-
-    Returns
-    -------
-    (count, P) float; NaN rows for clips without a frame
-
-    Examples
-    --------
-    >>> per_clip(np.array([[0.0, 2.0], [4.0, 0.0], [1.0, 1.0]]), np.array([0, 0, 1]), 2)
-    array([[2., 1.], [1., 1.]])
-    """
-    total, seen = np.zeros((count, scores.shape[1])), np.zeros(count)
-    np.add.at(total, clip, scores)
-    np.add.at(seen, clip, 1)
-    return total / np.where(seen, seen, np.nan)[:, None]
 
 
 def hits(scores: np.ndarray, person: np.ndarray) -> np.ndarray:
@@ -183,28 +159,21 @@ def put(id: str, right: np.ndarray, person: np.ndarray, **fields: Any) -> None:
 
 
 def pictures() -> None:
-    """Fill `mime.identity_top1` (full crop) and `.oval` (grey face oval only)."""
+    """Fill `mime.identity_top1` (color, hair included) and `.oval` (the grey face oval only)."""
     clips = mime.block("fit", people=PEOPLE, sessions=(0, 1, 2))
     views = look_at(clips)
-    person, session, row = conditions(clips, "person"), conditions(clips, "session"), views["clip"]
-    train, probe = session[row] < 2, session == 2
-    shape = by_shape(upright_shapes(views["shape"]), person[row], train)
-    for view, suffix, goal in (("full", "", {"direction": "up", "target": 0.95}), ("oval", ".oval", {})):
-        picture = by_picture(views[view], person[row], train)
-        both, pixels, alone = (
-            hits(per_clip(scores, row, len(clips)), person)[probe]
-            for scores in (picture + 0.5 * shape, picture, shape)
-        )
-        parts = f"pixels alone {pixels.mean():.3f}, shape alone {alone.mean():.3f}"
-        seeds = {"seeds": (0,), "per_seed": (float(both.mean()),)}
-        put(
-            f"mime.identity_top1{suffix}",
-            both,
-            person[probe],
-            note=f"{PROBES}, {FRAMES} frames each; {parts}",
-            **seeds,
-            **goal,
-        )
+    person, session = conditions(clips, "person"), conditions(clips, "session")
+    train, probe = session < 2, session == 2
+    shape = discriminate(upright_shapes(views["shape"]), person, train, 60)
+    grey = discriminate(pattern(views["texture"].mean(-1, keepdims=True)), person, train, 300)
+    color = discriminate(pattern(views["texture"]), person, train, 300)
+    tint = discriminate(views["tint"], person, train, views["tint"].shape[1])
+    goal = {"direction": "up", "target": 0.95}
+    for suffix, scores, fields in (("", grey + color + shape + tint, goal), (".oval", grey + shape, {})):
+        right = hits(scores, person)[probe]
+        apart = [f"{name} alone {hits(s, person)[probe].mean():.3f}" for name, s in (("pattern", grey), ("shape", shape))]
+        note = f"{PROBES}, {FRAMES} frames each; {', '.join(apart)}"
+        put(f"mime.identity_top1{suffix}", right, person[probe], note=note, **fields)
 
 
 def motion_features(clip: Clip) -> np.ndarray:

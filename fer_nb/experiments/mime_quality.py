@@ -101,7 +101,8 @@ def landmark_agreement() -> None:
     errors = np.array([mesh_error(clips[i], points[i]).mean() for i in seen])
     nme = bootstrap(lambda rows: float(errors[rows].mean()), [people[i] for i in seen])
     put("mime.landmark_nme", nme.value, unit="of the distance 33 to 263", low=nme.low, high=nme.high,
-        n=len(errors), direction="down", target=0.05, note="mean over n clips; points 0 to 467, picture plane")  # fmt: skip
+        n=len(errors), direction="down", target=0.05,
+        note="mean over n clips; points 0 to 467, picture plane")  # fmt: skip
 
 
 def run() -> None:
