@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -61,8 +63,25 @@ def test_inputs_are_in_zero_to_one():
     assert spatial.clip_input(sequence()).shape == (1, 1, 64, 64)
 
 
-def test_an_epoch_has_every_clip_and_some_neutral_stills():
-    clips = [sequence("fear"), sequence("anger")] * 30
-    labels = torch.cat([y for _, y in spatial.batches(clips, np.random.default_rng(0), size=16)])
-    assert 60 < len(labels) < 90
-    assert set(labels.tolist()) == {0, 1, 3}
+def taught(label, units=22):
+    return replace(sequence(label), units=np.linspace(0, 1.2, 12)[:, None] * np.ones((1, units), np.float32))
+
+
+def test_an_epoch_names_peaks_and_quiet_stills_and_leaves_the_rest_unsure():
+    clips = [taught("fear"), taught("anger")] * 30
+    drawn = list(spatial.batches(clips, np.random.default_rng(0), size=16, repeats=2))
+    x, labels, units = (torch.cat(parts) for parts in zip(*drawn, strict=True))
+    assert x.shape == (120, 1, 64, 64) and units.shape == (120, 22)
+    assert set(labels.tolist()) == {spatial._UNSURE, 0, 1, 3}
+    assert units[labels > 0].min() > units[labels == 0].max() and (labels == 0).sum() > 5
+
+
+def test_stills_without_true_units_cannot_teach():
+    with pytest.raises(BadInput, match="true action units"):
+        list(spatial.batches([sequence("fear")], np.random.default_rng(0)))
+
+
+def test_both_tasks_teach_and_unsure_stills_teach_units_only():
+    net, x = spatial.SpatialNet(), torch.rand(4, 1, 64, 64)
+    spatial.loss(net, x, torch.tensor([0, 1, 2, -100]), torch.rand(4, 22)).backward()
+    assert net.head[-1].weight.grad.abs().sum() > 0 and net.units[-1].weight.grad.abs().sum() > 0

@@ -34,9 +34,9 @@ RECORDS = (
 )  # fmt: skip
 PACKAGE = Path(__file__).resolve().parents[1]
 PLANS = {
-    "temporal": Plan(epochs=30, learning_rate=3e-3, patience=10),
+    "temporal": Plan(epochs=24, learning_rate=3e-3, patience=8),
     "spatial": Plan(epochs=24, learning_rate=4e-3, patience=8),
-    "oracle": Plan(epochs=14, learning_rate=3e-3, patience=5, label_smoothing=0.05),
+    "oracle": Plan(epochs=12, learning_rate=3e-3, patience=4, label_smoothing=0.05),
 }
 # What the weights depend on; the rest of the package may change without training again.
 _RECIPE = ("mime/*.py", "features.py", "crops.py", "preprocess.py", "training.py", "temporal.py",
@@ -118,7 +118,7 @@ def _seeded(name: str, seed: int) -> Plan:
 
 
 def oracle_input(clip: Clip) -> np.ndarray:
-    """True action units of a clip minus those of its start, resampled, (24, U + 1)."""
+    """True action units of a clip over time, resampled, (24, U + 1)."""
     if clip.units is None:
         raise BadInput(f"{clip.source}: has no true action units: give Mime clips")
     units = np.asarray(clip.units, np.float32)

@@ -31,7 +31,7 @@ PROBES = "sessions 1 and 2 to session 3, one probe a clip, chance 0.01"
 
 @cache
 def texture_grid() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return where the texels of the face lie on the mesh: corners (N, 3), weights (N, 3), mask (HIGH, WIDE)."""
+    """Return where the texels of the face lie: corners (N, 3), weights (N, 3) in them, mask (HIGH, WIDE)."""
     rest, corners = template.REST[:468, :2], template.TRIANGLES
     x, y = np.meshgrid(np.linspace(-0.72, 0.72, WIDE), np.linspace(0.55, -1.18, HIGH))
     texels = np.stack([x.ravel(), y.ravel()], 1)  # (HIGH * WIDE, 2)
@@ -62,28 +62,39 @@ def unwrap(image: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 def look_at(clips: list[Clip]) -> dict[str, np.ndarray]:
-    """Return for each clip, as means over a few frames: unwrapped face, shape of the mesh, tint of its parts."""
+    """Return for each clip (N), as means over a few frames, what is seen of the person.
+
+    Returns
+    -------
+    dict
+        `texture` (N, HIGH, WIDE, 3), `shape` (N, 468, 3) and `tint` (N, 12); where no face is found, zeros
+        and the resting shape.
+    """
     textures, shapes, tints = [], [], []
     with FaceTracker.static() as tracker, bar("looking at people", len(clips)) as step:
         for clip in clips:
             step()
             frames = [clip.frames[t] for t in np.linspace(0, len(clip) - 1, FRAMES).astype(int)]
-            found = [(frame, points) for frame in frames if not np.isnan((points := tracker(frame))[0, 0])]
-            textures.append(np.mean([unwrap(*pair) for pair in found], 0) if found else np.zeros((HIGH, WIDE, 3)))
-            shapes.append(np.mean([points[:468] for _, points in found], 0) if found else template.REST[:468])
-            tints.append(np.mean([tint(*pair) for pair in found], 0) if found else np.zeros(12))
+            seen = [(frame, points) for frame in frames if not np.isnan((points := tracker(frame))[0, 0])]
+            textures.append(np.mean([unwrap(*s) for s in seen], 0) if seen else np.zeros((HIGH, WIDE, 3)))
+            shapes.append(np.mean([points[:468] for _, points in seen], 0) if seen else template.REST[:468])
+            tints.append(np.mean([tint(*s) for s in seen], 0) if seen else np.zeros(12))
     return {"texture": np.array(textures, np.float32), "shape": np.array(shapes), "tint": np.array(tints)}
 
 
 def tint(image: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Return log colors (12,) of forehead, cheeks, lips and hair, relative to the cheeks' brightness."""
     up = points[10, :2] - points[152, :2]
-    spots = (points[[9, 151], :2], points[[50, 280], :2], points[[0, 17], :2], points[[10, 109, 338], :2] + 0.22 * up)
+    parts = ((9, 151), (50, 280), (0, 17), (10, 109, 338))
+    spots = [points[list(part), :2] for part in parts]
+    spots[3] = spots[3] + 0.22 * up
     size = max(3, int(0.03 * np.linalg.norm(up)))
     colors = []
     for places in spots:
-        box = [image[max(0, int(y) - size) : int(y) + size, max(0, int(x) - size) : int(x) + size] for x, y in places]
-        flat = [b.reshape(-1, 3).mean(0) for b in box if b.size]
+        rows = [slice(max(0, int(y) - size), max(0, int(y) + size)) for _, y in places]
+        columns = [slice(max(0, int(x) - size), max(0, int(x) + size)) for x, _ in places]
+        boxes = [image[row, column] for row, column in zip(rows, columns, strict=True)]
+        flat = [box.reshape(-1, 3).mean(0) for box in boxes if box.size]
         colors.append(np.log(np.mean(flat, 0) + 8) if flat else np.zeros(3))
     return np.concatenate(colors) - np.mean(colors[1])
 
@@ -94,7 +105,9 @@ def pattern(textures: np.ndarray) -> np.ndarray:
     weight = cv2.GaussianBlur(seen, (0, 0), 4) + 1e-3
     out = []
     for texture in np.log(textures + 8):
-        light = cv2.GaussianBlur(texture * seen[..., None], (0, 0), 4).reshape(texture.shape) / weight[..., None]
+        light = (
+            cv2.GaussianBlur(texture * seen[..., None], (0, 0), 4).reshape(texture.shape) / weight[..., None]
+        )
         fine = (texture - light) * seen[..., None]
         out.append((fine / (fine.std() + 1e-6)).clip(-4, 4).ravel())
     return np.array(out)
@@ -171,8 +184,8 @@ def pictures() -> None:
     goal = {"direction": "up", "target": 0.95}
     for suffix, scores, fields in (("", grey + color + shape + tint, goal), (".oval", grey + shape, {})):
         right = hits(scores, person)[probe]
-        apart = [f"{name} alone {hits(s, person)[probe].mean():.3f}" for name, s in (("pattern", grey), ("shape", shape))]
-        note = f"{PROBES}, {FRAMES} frames each; {', '.join(apart)}"
+        apart = [hits(alone, person)[probe].mean() for alone in (grey, shape)]
+        note = f"{PROBES}, {FRAMES} frames each; pattern alone {apart[0]:.3f}, shape alone {apart[1]:.3f}"
         put(f"mime.identity_top1{suffix}", right, person[probe], note=note, **fields)
 
 

@@ -108,7 +108,7 @@ def wander(rng: np.random.Generator, seconds: np.ndarray, size: float, count: in
 
 
 def blinks(rng: np.random.Generator, seconds: np.ndarray, rate: float) -> np.ndarray:
-    """Return lid closing (T,), 0 to 1, with `rate` blinks a second."""
+    """Return lid closing (T,), 0 to 1, with `rate` blinks a second at random moments."""
     out = np.zeros_like(seconds)
     for _ in range(rng.poisson(rate * seconds[-1])):
         out = np.maximum(out, np.exp(-np.square((seconds - rng.uniform(0, seconds[-1])) / 0.07)))
@@ -123,6 +123,12 @@ def _talk(rng: np.random.Generator, seconds: np.ndarray, units: np.ndarray) -> N
         units[:, INDEX[unit]] += size * np.clip(wave, 0, 1) * rng.uniform(0.4, 1.0)
 
 
+def _tension(rng: np.random.Generator, style: Style) -> np.ndarray:
+    """Return the resting level of each unit in one clip (U,): the person's own, and that of the day."""
+    today = np.clip(rng.normal(0, 0.035, len(UNITS)), 0, 0.12)
+    return style.rest * rng.uniform(0, 2, len(UNITS)) + today
+
+
 def make_course(
     rng: np.random.Generator,
     label: str,
@@ -133,7 +139,32 @@ def make_course(
 ) -> Course:
     """Return a random performance of a class by a person with this style.
 
-    In shifted courses extra units come more often, rises are slower and units start one after another.
+    In shifted courses extra units come more often and units start one after another.
+
+    Parameters
+    ----------
+    label : one of `labels.LABELS`
+    style : the person's way of moving
+    scene_pose : (3,) pitch, yaw, roll in degrees, about which the head moves
+    sway : size of the head's motion, 1 for about 1.5 degrees
+
+    Returns
+    -------
+    Course
+        Of 12 to 20 frames; units in [0, 1.2].
+
+    Raises
+    ------
+    ValueError
+        For an unknown label.
+
+    Examples
+    --------
+    >>> from .people import make_style
+    >>> rng = np.random.default_rng(0)
+    >>> course = make_course(rng, "happiness", make_style(rng), np.zeros(3), 0.5)
+    >>> bool(course.left[:, INDEX["AU12"]].max() > 0.2)
+    True
     """
     LABELS.index(label)
     frames, fps = int(rng.integers(FRAMES[0], FRAMES[1] + 1)), float(rng.choice(RATES))
@@ -147,14 +178,14 @@ def make_course(
     if rng.random() < (0.3 if not shifted else 0.6):
         target[INDEX[str(rng.choice(EXTRAS))]] += rng.uniform(0.1, 0.35)
     if label != "neutral":
-        target = target * strength + style.habit
+        target = target * strength + style.habit * rng.uniform(0, 2, len(UNITS))
     target = np.clip(target * style.gain, 0, 1.15)
     units = np.zeros((frames, len(UNITS)))
     shape, returns = envelope(rng, seconds, style)
     for u in np.flatnonzero(target):
         late = rng.uniform(0, 0.06 if not shifted else 0.25)
         units[:, u] = target[u] * np.interp(seconds - late, seconds, shape)
-    units += style.rest
+    units += _tension(rng, style)
     talking = bool(rng.random() < 0.2)
     if talking:
         _talk(rng, seconds, units)

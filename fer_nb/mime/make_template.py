@@ -131,7 +131,8 @@ def main(out: Path = OUT) -> None:
     targets = resting_lips(shape, mirror)
     rest = shape.copy()
     rest[:468] = relax(shape[:468], triangles, targets)
-    rest[:, 0] *= 1 - 0.12 * np.exp(-0.5 * (np.square(rest[:, 0] / 0.20) + np.square((rest[:, 1] + 0.38) / 0.08)))  # a smile widens the nose
+    wing = np.square(rest[:, 0] / 0.20) + np.square((rest[:, 1] + 0.38) / 0.08)
+    rest[:, 0] *= 1 - 0.12 * np.exp(-0.5 * wing)  # a smile widens the nose
     rest = (rest + rest[mirror] * [-1, 1, 1]) / 2
     edges = rest[triangles]  # (854, 3, 3)
     facing = np.cross(edges[:, 1] - edges[:, 0], edges[:, 2] - edges[:, 0])[:, 2] >= 0

@@ -83,7 +83,13 @@ def _bump(points: np.ndarray, x: float, y: float, sx: float, sy: float) -> np.nd
 
 
 def face_shape(rng: np.random.Generator) -> np.ndarray:
-    """Return a random resting face, (478, 3): named proportions first, then smooth remainders."""
+    """Return a random resting face, (478, 3) in face units: named proportions first, then remainders.
+
+    Examples
+    --------
+    >>> face_shape(np.random.default_rng(0)).shape
+    (478, 3)
+    """
     p = tm.REST.copy()
     n = rng.normal
     sign, y = np.sign(p[:, :1]), p[:, 1:2].copy()
@@ -127,7 +133,14 @@ def face_shape(rng: np.random.Generator) -> np.ndarray:
 
 
 def make_style(rng: np.random.Generator) -> Style:
-    """Return a random style; gains are log-normal with sd 0.3."""
+    """Return a random style; gains and timing are log-normal with sd 0.3.
+
+    Examples
+    --------
+    >>> style = make_style(np.random.default_rng(0))
+    >>> style.gain.shape, int((style.habit > 0).sum())
+    ((22,), 2)
+    """
     count = len(UNITS)
     rest, habit = np.zeros(count), np.zeros(count)
     for unit in rng.choice(["AU4", "AU7", "AU12", "AU15", "AU17", "AU23", "AU25", "AU1"], 2, replace=False):
@@ -169,8 +182,10 @@ def make_look(rng: np.random.Generator) -> dict[str, float]:
 
 
 def make_person(seed: int) -> Person:
-    """Return the person with this number; the same number gives the same person.
+    """Return the person with this number; the same number gives the same person, bit for bit.
 
+    Examples
+    --------
     >>> bool((make_person(3).face == make_person(3).face).all())
     True
     """

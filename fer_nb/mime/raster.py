@@ -13,7 +13,14 @@ EYE, MOUTH, HAIR, CLOTH, FRAME = 1, 2, 3, 4, 5
 
 @njit(cache=True)
 def rasterize(screen, triangles, size):  # type: ignore[no-untyped-def]
-    """Return triangle ids (S, S), -1 for background, and two barycentric weights (S, S, 2)."""
+    """Return triangle ids (S, S), -1 for background, and two barycentric weights (S, S, 2).
+
+    Parameters
+    ----------
+    screen : (N, 3) pixels from the left and from the top, and nearness: larger hides smaller
+    triangles : (M, 3) point numbers, in either turn
+    size : S, pixels a side; what lies outside is cut off
+    """
     ids = np.full((size, size), -1, np.int32)
     depth = np.full((size, size), -1e9, np.float32)
     bary = np.zeros((size, size, 2), np.float32)
@@ -50,7 +57,10 @@ def rasterize(screen, triangles, size):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def vertex_normals(points, triangles):  # type: ignore[no-untyped-def]
-    """Return unit normals (N, 3), the area-weighted mean of the triangles around each point."""
+    """Return unit normals (N, 3), the area-weighted mean of the triangles around each point.
+
+    A triangle that is counter-clockwise for the viewer faces the viewer (positive z).
+    """
     out = np.zeros_like(points)
     for t in range(triangles.shape[0]):
         a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]

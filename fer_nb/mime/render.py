@@ -31,7 +31,15 @@ class Model:
 
 
 def dress(person: Person, scene: Scene) -> Model:
-    """Return the person in the scene's hair style, glasses and clothes."""
+    """Return the person in the scene's hair style, glasses and clothes.
+
+    Examples
+    --------
+    >>> from .people import make_person
+    >>> from .scenes import make_scene
+    >>> dress(make_person(0), make_scene((0, 0, 0))).albedo.shape
+    (324, 300, 3)
+    """
     rings = head.skull_rings(person.face)
     parts, style = [head.ears(person.face, person.build["ears"])], scene.hair
     if not style["bald"]:
@@ -65,7 +73,14 @@ def _fringe(albedo: np.ndarray, hair: np.ndarray, amount: float, strands: np.nda
 
 
 def project(points: np.ndarray, scene: Scene, size: int) -> np.ndarray:
-    """Return picture coordinates (N, 3) in pixels of a `size` picture, y down, larger z nearer."""
+    """Return picture coordinates (N, 3) in pixels of a `size` picture, y down, larger z nearer.
+
+    Parameters
+    ----------
+    points : (N, 3) in face units, turned as the camera sees them
+    scene : gives place, size and distance
+    size : pixels a side
+    """
     zoom = scene.distance / (scene.distance - points[:, 2:3])
     scale = scene.size * size
     xy = scene.place * size + points[:, :2] * zoom * [scale, -scale]
@@ -121,6 +136,7 @@ def frame(
 
     Parameters
     ----------
+    model : the person as dressed for the session
     left, right : (U,) action-unit intensities in [0, 1] on the two sides of the picture
     pose : (3,) pitch, yaw, roll in degrees
     gaze : (2,) degrees, to the picture's right and up
@@ -164,7 +180,14 @@ def _topology(model: Model, core: int, moving: int) -> tuple[np.ndarray, np.ndar
 
 
 def expose(linear: np.ndarray, camera: dict[str, float], rng: np.random.Generator) -> np.ndarray:
-    """Return what the camera makes of linear light: (IMAGE_SIZE, IMAGE_SIZE, 3) uint8 RGB, before JPEG."""
+    """Return what the camera makes of linear light: (IMAGE_SIZE, IMAGE_SIZE, 3) uint8 RGB, before JPEG.
+
+    Parameters
+    ----------
+    linear : (SAMPLES, SAMPLES, 3) float32, 1 is white at gain 1
+    camera : a scene's camera, and its `gain`
+    rng : where the noise comes from
+    """
     small = cv2.resize(linear, (IMAGE_SIZE, IMAGE_SIZE), interpolation=cv2.INTER_AREA)
     small = small * np.array([camera["red"], 1.0, camera["blue"]], np.float32) * np.float32(camera["gain"])
     r = np.linspace(-1, 1, IMAGE_SIZE, dtype=np.float32)
@@ -178,7 +201,20 @@ def expose(linear: np.ndarray, camera: dict[str, float], rng: np.random.Generato
 
 
 def auto_gain(linear: np.ndarray, landmarks: np.ndarray, target: float) -> float:
-    """Return the gain that puts the face's mean brightness at `target` (display scale, 0 to 1)."""
+    """Return the gain that puts the face's mean brightness at `target` (display scale, 0 to 1).
+
+    Parameters
+    ----------
+    linear : (SAMPLES, SAMPLES, 3) linear light
+    landmarks : (478, 3) pixels of a picture of `IMAGE_SIZE`
+
+    Examples
+    --------
+    >>> dark = np.full((SAMPLES, SAMPLES, 3), 0.1, np.float32)
+    >>> box = np.array([[40.0, 40, 0], [120, 120, 0]])[np.arange(478) % 2]
+    >>> round((0.1 * auto_gain(dark, box, 0.5)) ** (1 / 2.2), 3)
+    0.5
+    """
     k = SAMPLES / IMAGE_SIZE
     x, y = landmarks[list(tm.OVAL), 0] * k, landmarks[list(tm.OVAL), 1] * k
     box = linear[max(0, int(y.min())) : int(y.max()), max(0, int(x.min())) : int(x.max())]

@@ -67,7 +67,13 @@ class Skin:
 
 
 def to_pixels(points: np.ndarray) -> np.ndarray:
-    """Return texture pixels (x, y) of face-unit positions (..., 2)."""
+    """Return texture pixels (x, y) of face-unit positions (..., 2); y points down in the texture.
+
+    Examples
+    --------
+    >>> to_pixels(np.array([0.0, 1.05])).tolist()
+    [150.0, 0.0]
+    """
     points = np.asarray(points, float)
     return np.stack([(points[..., 0] - UV_LOW[0]) * SCALE, (UV_HIGH[1] - points[..., 1]) * SCALE], -1)
 
@@ -142,12 +148,19 @@ def masks() -> dict[str, np.ndarray]:
     moustache = _blob(0.0, -0.54, 0.17, 0.035) * (1 - lips)
     return {"lips": cv2.GaussianBlur(lips, (0, 0), 1.0), "shade": np.clip(shade, 0, 0.9) + under,
             "lip_line": _stroke(line, 0.008), "fold": np.clip(fold, 0, 1), "lash": np.clip(lashes, 0, 1),
-            "low_lash": np.clip(low_lash, 0, 1), "beard": cv2.GaussianBlur(beard.astype(np.float32), (0, 0), 3),
+            "low_lash": np.clip(low_lash, 0, 1),
+            "beard": cv2.GaussianBlur(beard.astype(np.float32), (0, 0), 3),
             "moustache": moustache}  # fmt: skip
 
 
 def noise(rng: np.random.Generator, cell: float, shape: tuple[int, int] = (HEIGHT, WIDTH)) -> np.ndarray:
-    """Return smooth noise of unit spread whose blobs are about `cell` pixels wide."""
+    """Return smooth noise (H, W) of unit spread whose blobs are about `cell` pixels wide.
+
+    Examples
+    --------
+    >>> noise(np.random.default_rng(0), 10, (20, 30)).shape
+    (20, 30)
+    """
     h, w = max(2, int(shape[0] / cell)), max(2, int(shape[1] / cell))
     small = rng.normal(size=(h + 3, w + 3)).astype(np.float32)
     big = cv2.resize(small, (shape[1], shape[0]), interpolation=cv2.INTER_CUBIC)
@@ -157,7 +170,14 @@ def noise(rng: np.random.Generator, cell: float, shape: tuple[int, int] = (HEIGH
 def brow_mask(
     rng: np.random.Generator, thickness: float, shift: float, length: float, arch: float
 ) -> np.ndarray:
-    """Return the brows (H, W) in [0, 1]: a band along the mesh's brow curves, broken up into hairs."""
+    """Return the brows (H, W) in [0, 1]: a band along the mesh's brow curves, broken up into hairs.
+
+    Parameters
+    ----------
+    thickness, length : factors on the band between the mesh's curves
+    shift : face units upward
+    arch : how far the middle rises; 0 follows the mesh
+    """
     out = np.zeros((HEIGHT, WIDTH), np.float32)
     for side in (0, 1):
         top = tm.REST[list(tm.BROW_TOP if side == 0 else tm.mirrored(tm.BROW_TOP)), :2]
@@ -172,7 +192,13 @@ def brow_mask(
 
 
 def furrows(rng: np.random.Generator, depth: float, age: float) -> np.ndarray:
-    """Return the height maps (1 + K, H, W) of rest and of each furrow unit, negative in a groove."""
+    """Return the height maps (1 + K, H, W) of rest and of each furrow unit, negative in a groove.
+
+    Parameters
+    ----------
+    depth : factor on the depth of all furrows
+    age : 0 to 1; how much of the furrows stays at rest
+    """
     heights = np.zeros((1 + len(FURROW_UNITS), HEIGHT, WIDTH), np.float32)
     for k, unit in enumerate(FURROW_UNITS, start=1):
         for line, width, deep in _FURROWS[unit]:
@@ -207,13 +233,18 @@ def paint(
     look : amounts in [0, 1] or so: age, furrow_depth, mottle, freckles, moles, beard, moustache,
         stubble, brow_thickness, brow_shift, brow_length, brow_arch, brow_dark, fold, makeup, eye_bags
     tone, hair, lip : (3,) linear RGB albedo in [0, 1]
+
+    Returns
+    -------
+    Skin
+        All maps float32.
     """
     m, (gx, gy) = masks(), plane()  # noqa: F841
     redness = 0.6 * (
         _blob(-0.5, -0.38, 0.16, 0.14) + _blob(0.5, -0.38, 0.16, 0.14) + _blob(0, -0.33, 0.10, 0.10)
     )
-    skin = tone * (1 + look["mottle"]
-                   * (0.05 * noise(rng, 40) + 0.035 * noise(rng, 12) + 0.03 * noise(rng, 3)))[..., None]  # fmt: skip
+    skin = tone * (1 + look["mottle"] * (
+        0.05 * noise(rng, 40) + 0.035 * noise(rng, 12) + 0.03 * noise(rng, 3)))[..., None]  # fmt: skip
     skin = skin * (1 + redness[..., None] * np.array([0.10, -0.10, -0.08]) * rng.uniform(0.2, 1.4))
     spots = np.clip(noise(rng, 4) - 1.6, 0, 1) * look["freckles"] * np.exp(-(((gy + 0.25) / 0.3) ** 2))
     skin = skin * (1 - 0.4 * spots[..., None])

@@ -50,6 +50,8 @@ LIP_ROWS_LOWER = (
 def mirrored(points: tuple[int, ...]) -> tuple[int, ...]:
     """Return the same curve on the other half of the face.
 
+    Examples
+    --------
     >>> mirrored((33, 133))
     (263, 362)
     """
@@ -80,7 +82,20 @@ def _laplacian() -> np.ndarray:
 
 
 def spread(values: dict[int, np.ndarray | float]) -> np.ndarray:
-    """Spread values given at some mesh points smoothly over all others (harmonic), (468, d)."""
+    """Spread values given at some mesh points smoothly over all others (harmonic), (468, d).
+
+    No point gets more than the largest of the values or less than the smallest.
+
+    Parameters
+    ----------
+    values : mesh point to number or (d,) array
+
+    Examples
+    --------
+    >>> amount = spread({10: 1.0, 152: 0.0})[:, 0]  # 1 at the top of the forehead, 0 at the chin
+    >>> bool(0 < amount[13] < amount[1] < amount[9] < 1)
+    True
+    """
     known = np.array(sorted(values))
     out = np.zeros((MESH_POINTS, np.atleast_1d(next(iter(values.values()))).size))
     out[known] = [np.atleast_1d(values[i]) for i in known]

@@ -23,7 +23,9 @@ def landmarks(
     ----------
     frame : (H, W, 3) uint8 array
     points : (N, 2) or (N, 3) array, pixels
-    truth : array of the same shape, or None
+    truth : (N, 2) or (N, 3) array, pixels, or None
+    alt : what the picture shows, in place of the text made from the numbers
+    title : above the picture
 
     Examples
     --------
@@ -53,6 +55,13 @@ def grouped_bars(
     title: str = "",
 ) -> Figure:
     """Draw bars side by side, one group per label and one bar per series.
+
+    Parameters
+    ----------
+    labels : sequence of str, names of the groups
+    series : name to one value per label, at least 0
+    alt : what the figure shows, in place of the text made from the numbers
+    ylabel, title : texts of the axis and above
 
     Examples
     --------

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import shutil
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,14 +39,14 @@ def files(folder: Path) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache with one real person of the fit block, a file to each person."""
+    folder = tmp_path_factory.mktemp("mime")
     with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("mime")
         patch.setenv("FER_NB_CACHE", str(folder))
         patch.setattr(blocks, "GROUP", 1)
         read(people=1)
-        yield folder
+    return folder
 
 
 @pytest.fixture
@@ -237,7 +236,7 @@ def test_an_interrupted_run_leaves_whole_files_and_goes_on(
     assert files(cache_folder) == [f"people-{k:04d}.npz" for k in range(3)]
 
 
-def test_processes_make_the_same_as_one(one: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_files_are_spread_over_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     jobs: list[Any] = []
     monkeypatch.setattr(blocks, "spread", lambda work, items, **options: jobs.append((items, options)))
     missing = [(tmp_path / f"{k}.npz", "fit", k, k + 1, 0, 0, False) for k in range(3)]
