@@ -89,7 +89,12 @@ class SpatialNet(nn.Module):
     """
 
     def __init__(
-        self, *, growth: int = 16, layers: tuple[int, ...] = (3, 4, 4), stem: int = 16, units: int = 22,
+        self,
+        *,
+        growth: int = 16,
+        layers: tuple[int, ...] = (3, 4, 4),
+        stem: int = 16,
+        units: int = 22,
         dropout: float = 0.05,
     ) -> None:
         super().__init__()

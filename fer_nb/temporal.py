@@ -93,7 +93,7 @@ def sample(sequence: FaceSequence, rng: np.random.Generator) -> tuple[np.ndarray
     peaks = rows[size[rows] >= _PEAK * top]
     quiet = rows[size[rows] <= max(_QUIET * top, size[rows].min())]
     label = index(sequence.label or "neutral")
-    kind = rng.choice(5, p=[0.4, 0.17, 0.2, 0.12, 0.11])
+    kind = rng.choice(5, p=[0.4, 0.15, 0.25, 0.1, 0.1])
     if kind == 0:  # the clip, ends cut a little
         stretch = np.arange(
             rng.integers(0, 1 + len(found) // 8), len(found) - rng.integers(0, 1 + len(found) // 8)
@@ -115,15 +115,15 @@ def sample(sequence: FaceSequence, rng: np.random.Generator) -> tuple[np.ndarray
 
 def _imperfect(motion: np.ndarray, found: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Gain, wrong neutral, jitter, dropped frames; then resample (and mirror half of the time)."""
-    motion, found = motion * rng.uniform(0.75, 1.3), found.copy()
+    motion, found = motion * rng.uniform(0.45, 1.3), found.copy()
     if len(found) > 4 and rng.random() < 0.3:
         keep = rng.random(len(found)) > rng.uniform(0, 0.4)
         found &= keep if (keep & found).any() else True
     if rng.random() < 0.5:
         offset = motion[rng.choice(np.flatnonzero(found))]
         motion = motion - rng.uniform(-0.1, 0.2) * offset
-    motion = motion + rng.normal(0, rng.uniform(0.002, 0.008), motion.shape[1])  # of the reference
-    motion = motion + rng.normal(0, rng.uniform(0.001, 0.006), motion.shape)  # of each frame
+    motion = motion + rng.normal(0, rng.uniform(0.001, 0.007), motion.shape[1])  # of the reference
+    motion = motion + rng.normal(0, rng.uniform(0.001, 0.005), motion.shape)  # of each frame
     x = window_features(motion, found)
     return x[:, _FLIP.numpy()] if rng.random() < 0.5 else x
 

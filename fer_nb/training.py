@@ -104,7 +104,9 @@ def fit(
     model = model.to(device)
     optimizer = torch.optim.AdamW(model.parameters(), plan.learning_rate, weight_decay=plan.weight_decay)
     average = copy.deepcopy(model).eval()
-    run = _Run(model, average, optimizer, plan, loss or partial(cross_entropy, smoothing=plan.label_smoothing))
+    run = _Run(
+        model, average, optimizer, plan, loss or partial(cross_entropy, smoothing=plan.label_smoothing)
+    )
     run.load(resume)
     with bar(progress, plan.epochs) as step:
         for epoch in range(plan.epochs):

@@ -45,17 +45,31 @@ def main() -> None:
         line = fig.add_axes((0, 0, 1, 1), facecolor="none")
         line.set_axis_off()
         line.set(xlim=(0, 1), ylim=(0, 1))
-        for start, end in (((0.105, 0.56), (0.105, 0.51)), ((0.305, 0.56), (0.305, 0.51)), ((0.39, 0.26), (0.46, 0.45))):
+        for start, end in (
+            ((0.105, 0.56), (0.105, 0.51)),
+            ((0.305, 0.56), (0.305, 0.51)),
+            ((0.39, 0.26), (0.46, 0.45)),
+        ):
             line.annotate("", end, start, arrowprops=arrow)
         course = fig.add_axes((0.52, 0.17, 0.37, 0.66))
         for k, label in enumerate(LABELS):
             values = answer.course[:, k]
             strong = values.max() > 0.25
-            course.plot(answer.ticks, values, color=plots.label_color(label), linestyle=DASHES[k], lw=2.4 if strong else 1.0)
+            course.plot(
+                answer.ticks,
+                values,
+                color=plots.label_color(label),
+                linestyle=DASHES[k],
+                lw=2.4 if strong else 1.0,
+            )
             if strong:
                 t = int(values.argmax())
-                course.annotate(label, (answer.ticks[t], values[t]), (4, 5), textcoords="offset points", fontsize=13)
-        course.set(xlabel="seconds", ylabel="probability", ylim=(0, 1.05), title="the expression of every moment")
+                course.annotate(
+                    label, (answer.ticks[t], values[t]), (4, 5), textcoords="offset points", fontsize=13
+                )
+        course.set(
+            xlabel="seconds", ylabel="probability", ylim=(0, 1.05), title="the expression of every moment"
+        )
         OUT.parent.mkdir(parents=True, exist_ok=True)
         fig.savefig(OUT, dpi=110, facecolor=CARD)
     print(f"wrote {OUT.name}: {answer.label}")
