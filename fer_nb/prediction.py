@@ -28,7 +28,7 @@ from .training import predict_in_batches
 WINDOW = 1.6  # seconds of the windows that the clip's answer is chosen from
 STRIDE = 0.2  # seconds between two of them
 GLANCE = 0.6  # seconds around a moment that the timeline looks at
-TICK = 0.1  # seconds between two moments of the timeline
+TICK = 0.067  # seconds, about, between two moments of the timeline
 _NEUTRAL = LABELS.index("neutral")
 
 
@@ -250,18 +250,38 @@ def _apex(sequence: FaceSequence, window: tuple[int, int]) -> int:
 
 
 def _course(sequence: FaceSequence, models: Models) -> tuple[np.ndarray, np.ndarray]:
-    """Return moments (K,) in seconds and the fused probabilities (K, 7) there; NaN where no face is near."""
+    """Return moments (K,) in seconds and the fused probabilities (K, 7) there; NaN without a face.
+
+    What the branches say of a moment counts as far as the expression is present then (`presence`); the
+    rest of the probability goes to neutral.
+    """
     fps, frames = sequence.fps, len(sequence)
-    step = max(1, round(TICK * fps))
-    middles = np.arange(0, frames, step)
+    middles = np.unique(np.append(np.arange(0, frames, max(1, int(TICK * fps))), frames - 1))
     half = max(1, round(GLANCE * fps / 2))
     course = np.full((len(middles), len(LABELS)), np.nan)
     seen = np.flatnonzero(sequence.found[middles])
     if seen.size:
-        stills = predict_in_batches(
-            models.spatial, spatial.to_input(sequence.crops[middles[seen]]), device=models.device
-        ).numpy()
+        crops = spatial.to_input(sequence.crops[middles[seen]])
+        stills = predict_in_batches(models.spatial, crops, device=models.device).numpy()
         around = [(max(0, m - half), min(frames, m + half + 1)) for m in middles[seen]]
         moving = _ask(sequence, models, around) if sequence.found.sum() > 1 else None
-        course[seen] = fusion.mean(moving, stills)
+        there = presence(sequence.displacement, fps)[middles[seen], None] if moving is not None else 1.0
+        course[seen] = there * fusion.mean(moving, stills) + (1 - there) * np.eye(len(LABELS))[_NEUTRAL]
     return middles / fps, course
+
+
+def presence(displacement: np.ndarray, fps: float) -> np.ndarray:
+    """Say how far an expression is there in each frame, 0 to 1.
+
+    An expression lasts from half of its rise to half of its fall (the full width at half maximum), measured
+    against the largest displacement within a second on either side.
+
+    Examples
+    --------
+    >>> presence(np.array([0.0, 0.01, 0.05, 0.1, 0.1, 0.04, 0.0]), 10.0).round(1).tolist()
+    [0.0, 0.0, 0.5, 1.0, 1.0, 0.1, 0.0]
+    """
+    reach = max(1, round(fps))
+    padded = np.pad(displacement, reach, mode="edge")
+    peak = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1).max(1)  # (T,)
+    return 1 / (1 + np.exp(-(displacement / np.maximum(peak, 1e-9) - 0.5) / 0.05))

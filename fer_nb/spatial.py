@@ -159,7 +159,7 @@ def stills(sequence: FaceSequence) -> tuple[np.ndarray, np.ndarray]:
 
 
 def batches(
-    sequences: Sequence[FaceSequence], rng: np.random.Generator, *, size: int = 64, repeats: int = 2
+    sequences: Sequence[FaceSequence], rng: np.random.Generator, *, size: int = 64, repeats: int = 4
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """Yield one epoch of augmented stills: of every clip `repeats` frames, half of them near the apex.
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from .labels import LABELS
 
-SHORTEST = 0.25  # seconds; shorter segments are joined to a neighbor
+SHORTEST = 0.25  # seconds; shorter segments within a clip are joined to a neighbor
 
 
 def named(probabilities: np.ndarray | None) -> dict[str, float] | None:
@@ -56,7 +56,9 @@ def segments(ticks: np.ndarray, course: np.ndarray, *, seconds: float) -> list[d
     runs = _runs(names)
     while len(runs) > 1:  # join the shortest run that is too short to be an expression
         lengths = [edges[b] - edges[a] for a, b in runs]
-        short = [i for i in np.argsort(lengths) if lengths[i] < SHORTEST and names[runs[i][0]] >= 0]
+        inner = range(1, len(runs) - 1)  # the first and the last may be cut off by the clip
+        short = [i for i in np.argsort(lengths) if i in inner and lengths[i] < SHORTEST]
+        short = [i for i in short if names[runs[i][0]] >= 0]
         short = [i for i in short if _neighbors(i, runs, names)]
         if not short:
             break
