@@ -24,6 +24,7 @@ from ..cache import cache_dir
 from ..clips import Clip
 from ..errors import BadInput
 from ..labels import LABELS, index
+from ..mime.populations import bare
 from ..prediction import Models, judge
 from ..preprocess import FaceSequence, face_sequences, window_features
 from ..training import Fitted, Plan, fit, predict_in_batches
@@ -58,7 +59,7 @@ def recipe(people: int, seed: int) -> str:
     digest = hashlib.sha256(f"{mime.VERSION} {mime.fingerprint()} {people} {seed}".encode())
     for pattern in _RECIPE:
         for path in sorted(PACKAGE.glob(pattern)):
-            digest.update(path.read_bytes())
+            digest.update(bare(path.read_text(encoding="utf-8")).encode())
     return digest.hexdigest()[:16]
 
 
