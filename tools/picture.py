@@ -14,7 +14,7 @@ from fer_nb.labels import LABELS
 from fer_nb.plots.base import CARD, DASHES, INK
 
 OUT = Path(__file__).resolve().parent.parent / "book" / "images" / "system.png"
-PERSON, LABEL = 7, "surprise"
+PERSON, LABEL = 44, "surprise"
 
 
 def main() -> None:
@@ -25,10 +25,10 @@ def main() -> None:
     with plots.style():
         fig, _ = plots.canvas(12.5, 5.2)
         fig.clear()
+        fig.set_layout_engine(None)
         fig.set_facecolor(CARD)
-        film = fig.add_gridspec(1, 5, left=0.02, right=0.40, top=0.86, bottom=0.56, wspace=0.06)
-        for place, t in zip(film, shown, strict=False):
-            ax = fig.add_subplot(place)
+        for place, t in enumerate(shown):
+            ax = fig.add_axes((0.02 + 0.084 * place, 0.60, 0.08, 0.24))
             ax.imshow(clip.frames[t])
             ax.set_axis_off()
         fig.text(0.02, 0.90, "a video", fontsize=14)
