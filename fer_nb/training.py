@@ -98,7 +98,8 @@ def fit(
     >>> x = torch.from_numpy(rng.normal(size=(64, 2)).astype("float32"))
     >>> y = (x[:, 0] > 0).long()
     >>> right = lambda m: float((m(x).argmax(1) == y).float().mean())
-    >>> fit(nn.Linear(2, 2), lambda rng: [(x, y)] * 20, right, plan=Plan(epochs=3, learning_rate=0.05, average=0.5)).score > 0.9
+    >>> plan = Plan(epochs=3, learning_rate=0.05, average=0.5)
+    >>> fit(nn.Linear(2, 2), lambda rng: [(x, y)] * 20, right, plan=plan).score > 0.9
     True
     """
     torch.manual_seed(plan.seed)
