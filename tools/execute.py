@@ -106,7 +106,7 @@ def environment(root: Path = ROOT) -> dict[str, str]:
     return env
 
 
-def run(paths: list[Path], *, root: Path = ROOT, jobs: int = 2, show: bool = False) -> bool:
+def run(paths: list[Path], *, root: Path = ROOT, jobs: int = 1, show: bool = False) -> bool:
     """Run copies of the notebooks through pytest and nbmake; return whether all passed."""
     copies = folder(root) / "notebooks"
     copies.mkdir(parents=True, exist_ok=True)
@@ -188,7 +188,7 @@ def _cores() -> set[int]:
 # ---------------------------------------------------------------- the whole
 
 
-def ensure(*, root: Path = ROOT, jobs: int = 2, show: bool = False, fresh: bool = False) -> list[str]:
+def ensure(*, root: Path = ROOT, jobs: int = 1, show: bool = False, fresh: bool = False) -> list[str]:
     """Run what is stale and store it; return the names of notebooks that failed."""
     now, known = keys(root), notebooks(root)
     todo = known if fresh else stale(root)
@@ -216,7 +216,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--pytest", action="store_true", help="show pytest's report")
     parser.add_argument("--fresh", action="store_true", help="run every notebook, one after the other")
-    parser.add_argument("--jobs", type=int, default=2, help="notebooks at a time (default 2)")
+    parser.add_argument(
+        "--jobs", type=int, default=1, help="notebooks at a time (default 1: more fight for the cores)"
+    )
     given = parser.parse_args()
     names = [path.stem for path in (notebooks() if given.fresh else stale())]
     print(f"notebooks to run: {', '.join(names) or 'none, all are up to date'}", flush=True)
