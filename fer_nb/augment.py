@@ -80,6 +80,22 @@ def relight(x: Tensor) -> Tensor:
     return ((x - middle) * _each(x, 0.7, 1.3) + middle + _each(x, -0.15, 0.15)).clamp(0, 1)
 
 
+def refilter(x: Tensor, *, size: int = 5, strength: float = 0.8) -> Tensor:
+    """Filter each image with a small random kernel of its own: other textures, edges and sharpness.
+
+    What survives is shape. The kernel is added to the image, so light stays light and dark stays dark.
+
+    Source: Xu et al. (2021), "Robust and generalizable visual representation learning via random
+    convolutions", ICLR.
+    """
+    b = len(x)
+    kernels = torch.randn(b, 1, size, size) / size
+    kernels = kernels - kernels.mean((2, 3), keepdim=True)  # no change where the image is flat
+    padded = F.pad(x, (size // 2,) * 4, mode="replicate").transpose(0, 1)  # (1, B, H + 4, W + 4)
+    detail = F.conv2d(padded, kernels, groups=b).transpose(0, 1)  # (B, 1, H, W)
+    return _sometimes(x, (x + _each(x, 0, strength) * detail).clamp(0, 1), 0.6)
+
+
 def blur(x: Tensor) -> Tensor:
     """Lose sharpness, as small or compressed faces do: shrink by up to 2 and enlarge again."""
     side = x.shape[-1]
@@ -123,6 +139,6 @@ def augment(x: Tensor) -> Tensor:
     >>> out.shape, bool((out >= 0).all() and (out <= 1).all())
     (torch.Size([3, 1, 64, 64]), True)
     """
-    for step in (mirror, reshape, move, repaint, relight, blur, noise, jpeg, erase):
+    for step in (mirror, reshape, move, repaint, relight, refilter, blur, noise, jpeg, erase):
         x = step(x)
     return x

@@ -51,6 +51,31 @@ def crop_face(image: np.ndarray, points: np.ndarray) -> np.ndarray:
     (64, 64)
     """
     gray = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    matrix = upright(points) * _SUPERSAMPLE
+    side = SIZE * _SUPERSAMPLE
+    large = cv2.warpAffine(gray, matrix, (side, side), borderMode=cv2.BORDER_REPLICATE)
+    outline = in_crop(points, matrix)[list(OVAL)]
+    blank = np.zeros((side, side), np.uint8)
+    mask = cv2.fillPoly(blank, [np.round(outline).astype(np.int32)], 1).astype(bool)
+    if mask.any():
+        large = np.where(mask, large, np.uint8(round(float(large[mask].mean()))))
+    return cv2.resize(large, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
+
+
+def upright(points: np.ndarray) -> np.ndarray:
+    """Return the similarity (2, 3) that takes pixels of an image to pixels of its crop.
+
+    Parameters
+    ----------
+    points : (478, 3) array, landmarks in pixels of the image
+
+    Examples
+    --------
+    >>> face = np.zeros((478, 3))
+    >>> face[[33, 133, 362, 263], 0] = [10, 20, 30, 40]
+    >>> in_crop(face, upright(face))[[33, 263]].tolist()
+    [[17.0, 21.0], [47.0, 21.0]]
+    """
     p = np.asarray(points, dtype=np.float64)
     eyes = p[[33, 133, 362, 263]].mean(0)
     across = p[263] - p[33]
@@ -58,15 +83,12 @@ def crop_face(image: np.ndarray, points: np.ndarray) -> np.ndarray:
     angle = np.arctan2(across[1], across[0])
     c, s = scale * np.cos(angle), scale * np.sin(angle)
     turn = np.array([[c, s], [-s, c]])
-    matrix = np.c_[turn, np.array(_EYES_AT) - turn @ eyes[:2]] * _SUPERSAMPLE  # (2, 3)
-    side = SIZE * _SUPERSAMPLE
-    large = cv2.warpAffine(gray, matrix, (side, side), borderMode=cv2.BORDER_REPLICATE)
-    outline = p[list(OVAL), :2] @ matrix[:, :2].T + matrix[:, 2]
-    blank = np.zeros((side, side), np.uint8)
-    mask = cv2.fillPoly(blank, [np.round(outline).astype(np.int32)], 1).astype(bool)
-    if mask.any():
-        large = np.where(mask, large, np.uint8(round(float(large[mask].mean()))))
-    return cv2.resize(large, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
+    return np.c_[turn, np.array(_EYES_AT) - turn @ eyes[:2]]
+
+
+def in_crop(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Return where landmarks (478, 3) fall under a similarity from `upright`, (478, 2)."""
+    return np.asarray(points, dtype=np.float64)[:, :2] @ matrix[:, :2].T + matrix[:, 2]
 
 
 def _working_copy(frame: np.ndarray) -> tuple[np.ndarray, float]:

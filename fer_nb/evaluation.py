@@ -116,6 +116,42 @@ def bootstrap(
     return Interval(float(statistic(np.arange(len(subjects)))), float(low), float(high))
 
 
+def _mean_of(values: np.ndarray) -> Callable[[np.ndarray], float]:
+    return lambda rows: float(values[rows].mean())
+
+
+def by_group(
+    hits: Sequence[bool], groups: Sequence[str], subjects: Sequence[str | None], *, resamples: int = 1000
+) -> dict[str, tuple[Interval, int]]:
+    """Share of right answers within each group, with its interval over people and the number of people.
+
+    Small groups have wide intervals. A difference between two groups means something only where they part.
+
+    Parameters
+    ----------
+    hits : (N,) bool, was the answer right
+    groups : (N,) names, such as "female" or "30 to 39"
+    subjects : (N,) people, as in `bootstrap`
+
+    Examples
+    --------
+    >>> found = by_group([True, False, True], ["a", "a", "b"], ["p", "q", "r"], resamples=50)
+    >>> {name: (share.value, people) for name, (share, people) in found.items()}
+    {'a': (0.5, 2), 'b': (1.0, 1)}
+    """
+    if not len(hits) == len(groups) == len(subjects):
+        raise BadInput(
+            f"evaluation: {len(hits)} hits, {len(groups)} groups, {len(subjects)} people: align them"
+        )
+    right, out = np.asarray(hits, float), {}
+    for name in sorted(set(groups)):
+        rows = np.flatnonzero(np.asarray(groups) == name)
+        share = bootstrap(_mean_of(right[rows]), [subjects[i] for i in rows], resamples=resamples)
+        people = {subjects[i] or f"#{i}" for i in rows}
+        out[name] = share, len(people)
+    return out
+
+
 def evaluate(
     truth: Sequence[str],
     answers: Sequence[str | None],

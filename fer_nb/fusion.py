@@ -255,6 +255,20 @@ def overrules(rank_gap: int, score_rank_gap: int, classes: int) -> float:
     return 1 / (1 + gain) if gain > 0 else float("inf")
 
 
+def among(p: np.ndarray, classes: Sequence[int]) -> np.ndarray:
+    """Keep only the classes that can occur, (..., K), and let them sum to 1 again.
+
+    Do this before ranking: a class that cannot occur would push the others apart.
+
+    Examples
+    --------
+    >>> among(np.array([0.5, 0.3, 0.2]), (1, 2)).round(2).tolist()
+    [0.6, 0.4]
+    """
+    kept = np.maximum(np.asarray(p, float)[..., list(classes)], _TINY)
+    return kept / kept.sum(-1, keepdims=True)
+
+
 def decide(scores: np.ndarray, tie: np.ndarray | None = None, better: np.ndarray | None = None) -> np.ndarray:
     """Return the winning class, (...) int. Ties go to the higher `tie`, then to the `better` branch.
 

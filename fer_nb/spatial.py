@@ -19,6 +19,7 @@ from .augment import augment
 from .errors import BadInput
 from .labels import LABELS, index
 from .preprocess import FaceSequence
+from .shading import tones
 
 _PEAK, _QUIET = 0.6, 0.12  # shares of a clip's largest displacement: expressive above, neutral below
 _UNSURE = -100  # label of stills in between; only their action units are learned
@@ -181,7 +182,8 @@ def _draw(sequence: FaceSequence, rng: np.random.Generator) -> tuple[np.ndarray,
     label = index(sequence.label or "neutral") if row in peaks else 0 if row in quiet else _UNSURE
     if sequence.units is None:
         raise BadInput(f"{sequence.source}: has no true action units: train on Mime")
-    return sequence.crops[row], label, sequence.units[row].astype(np.float32)
+    crop = np.clip(sequence.crops[row] * tones(sequence.points[row], rng), 0, 255).astype(np.uint8)
+    return crop, label, sequence.units[row].astype(np.float32)
 
 
 def load(name: str | Path = "spatial", *, data_version: str | None = None, device: str = "cpu") -> SpatialNet:

@@ -6,6 +6,7 @@ minus the clip's own neutral face. A small recurrent network reads it in both di
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from .labels import LABELS, index
 from .preprocess import FEATURES, FaceSequence, displacement, window_features
 
 _PEAK, _QUIET = 0.6, 0.15  # shares of a clip's largest displacement: expressive above, neutral below
+_GAIN = (np.log(0.25), np.log(1.3))  # of a stretch of motion: many real expressions are weak
 _FLIP = torch.tensor([*features.MIRROR, len(features.NAMES)])
 
 
@@ -51,6 +53,29 @@ class TemporalNet(nn.Module):
         h = self.enter((x / self.scale).clamp(-8, 8))  # (B, T, H)
         h, _ = self.recurrent(h)  # (B, T, 2H)
         return self.leave(torch.cat([h.mean(1), h.amax(1)], -1))  # (B, 4H) -> (B, 7)
+
+
+class Committee(nn.Module):
+    """Several temporal networks, trained with other seeds, that answer with their mean probability.
+
+    Maps (B, T, F) features to (B, 7) logits, the logarithm of that mean. One network's whims average out.
+
+    Source: Lakshminarayanan et al. (2017), "Simple and scalable predictive uncertainty estimation using
+    deep ensembles", NeurIPS.
+
+    Examples
+    --------
+    >>> Committee()(torch.zeros(2, 24, FEATURES)).exp().sum(1).detach().numpy().round(4).tolist()
+    [1.0, 1.0]
+    """
+
+    def __init__(self, *, members: int = 3) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(TemporalNet() for _ in range(members))
+
+    def forward(self, x: Tensor) -> Tensor:
+        each = torch.stack([member(x).log_softmax(-1) for member in self.members])  # (M, B, 7)
+        return each.logsumexp(0) - math.log(len(self.members))
 
 
 def fit_scale(model: TemporalNet, sequences: Sequence[FaceSequence]) -> None:
@@ -115,7 +140,7 @@ def sample(sequence: FaceSequence, rng: np.random.Generator) -> tuple[np.ndarray
 
 def _imperfect(motion: np.ndarray, found: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Gain, wrong neutral, jitter, dropped frames; then resample (and mirror half of the time)."""
-    motion, found = motion * rng.uniform(0.45, 1.3), found.copy()
+    motion, found = motion * np.exp(rng.uniform(*_GAIN)), found.copy()
     if len(found) > 4 and rng.random() < 0.3:
         keep = rng.random(len(found)) > rng.uniform(0, 0.4)
         found &= keep if (keep & found).any() else True
@@ -138,8 +163,6 @@ def batches(
         yield torch.from_numpy(np.stack([x for x, _ in drawn])), torch.tensor([y for _, y in drawn])
 
 
-def load(
-    name: str | Path = "temporal", *, data_version: str | None = None, device: str = "cpu"
-) -> TemporalNet:
+def load(name: str | Path = "temporal", *, data_version: str | None = None, device: str = "cpu") -> Committee:
     """Load a trained temporal branch, the shipped one by default."""
-    return checkpoints.load(name, TemporalNet, data_version=data_version, device=device)[0]
+    return checkpoints.load(name, Committee, data_version=data_version, device=device)[0]

@@ -1,7 +1,8 @@
 """One training loop for every classifier of the book: plain, seeded, stopped early, resumable.
 
 The loop knows nothing of faces. It is given a model that maps a batch to logits, a function that yields the
-batches of an epoch, and a function that scores the model on people it does not train on.
+batches of an epoch, and a function that scores the model on people it does not train on. Devices, mixed
+precision and several GPUs are Accelerate's: the same lines run everywhere.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ import hashlib
 import io
 import math
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -80,7 +83,8 @@ def fit(
     plan : Plan
     loss : callable or None, from (model, inputs, labels, ...) to a number; cross-entropy by default
     resume : Path or None; the state is kept here at the end of each epoch and taken up again
-    device : str
+    device : str, "cpu", or "cuda" for what Accelerate finds: one GPU or, under `accelerate launch`, several;
+        there half precision is used where it is safe
     progress : str or None, text of a bar on standard error
 
     Returns
@@ -90,7 +94,7 @@ def fit(
     Raises
     ------
     BadInput
-        If an epoch has no batch.
+        If an epoch has no batch, or Accelerate is not installed.
 
     Examples
     --------
@@ -103,12 +107,7 @@ def fit(
     True
     """
     torch.manual_seed(plan.seed)
-    model = model.to(device)
-    optimizer = torch.optim.AdamW(model.parameters(), plan.learning_rate, weight_decay=plan.weight_decay)
-    average = copy.deepcopy(model).eval()
-    run = _Run(
-        model, average, optimizer, plan, loss or partial(cross_entropy, smoothing=plan.label_smoothing)
-    )
+    run = _Run(model, loss or partial(cross_entropy, smoothing=plan.label_smoothing), plan, device)
     run.load(resume)
     with bar(progress, plan.epochs) as step:
         for epoch in range(plan.epochs):
@@ -116,7 +115,7 @@ def fit(
             if epoch < run.epoch or run.stopped:
                 continue
             torch.manual_seed(1000 * plan.seed + epoch)  # dropout and tensor augmentation of this epoch
-            run.train_epoch(batches(np.random.default_rng((plan.seed, epoch))), device)
+            run.train_epoch(batches(np.random.default_rng((plan.seed, epoch))))
             run.judge(score)
             run.save(resume)
     model.load_state_dict(run.best)
@@ -128,14 +127,43 @@ def cross_entropy(model: nn.Module, inputs: Tensor, labels: Tensor, *, smoothing
     return F.cross_entropy(model(inputs), labels, label_smoothing=smoothing)
 
 
+def accelerator(device: str) -> Any:
+    """Return Accelerate's view of the machine; it moves data, scales gradients and joins processes.
+
+    Raises
+    ------
+    BadInput
+        If Accelerate is not installed.
+    """
+    try:
+        from accelerate import Accelerator
+    except ImportError:
+        raise BadInput("training: Accelerate is not installed: pip install 'fer_nb[lab]'") from None
+    if device == "cpu":
+        return Accelerator(cpu=True)
+    return Accelerator(mixed_precision="bf16" if torch.cuda.is_bf16_supported() else "fp16")
+
+
+class _Objective(nn.Module):
+    """Model and loss as one module, so that Accelerate can wrap both, whatever parts of the model it asks."""
+
+    def __init__(self, model: nn.Module, loss: Loss) -> None:
+        super().__init__()
+        self.model, self.loss = model, loss
+
+    def forward(self, *batch: Tensor) -> Tensor:
+        return self.loss(self.model, *batch)
+
+
 class _Run:
     """State of a training: everything that a resumed run needs, and the two steps of an epoch."""
 
-    def __init__(
-        self, model: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer, plan: Plan, loss: Loss
-    ) -> None:
-        self.model, self.average, self.optimizer = model, average, optimizer
-        self.plan, self.loss = plan, loss
+    def __init__(self, model: nn.Module, loss: Loss, plan: Plan, device: str) -> None:
+        self.accelerator = accelerator(device)
+        self.model, self.plan = model.to(self.accelerator.device), plan
+        optimizer = torch.optim.AdamW(model.parameters(), plan.learning_rate, weight_decay=plan.weight_decay)
+        self.objective, self.optimizer = self.accelerator.prepare(_Objective(self.model, loss), optimizer)
+        self.average = copy.deepcopy(self.model).eval()
         self.epoch, self.steps = 0, 0
         self.losses: list[float] = []
         self.scores: list[float] = []
@@ -146,30 +174,39 @@ class _Run:
         """Whether the score has not risen for `patience` epochs."""
         return bool(self.scores) and len(self.scores) - 1 - int(np.argmax(self.scores)) >= self.plan.patience
 
-    def train_epoch(self, batches: Iterable[Batch], device: str) -> None:
+    def train_epoch(self, batches: Iterable[Batch]) -> None:
         """Go once through the batches: loss, gradient, step, weight average."""
         total, count = 0.0, 0
-        self.model.train()
+        self.objective.train()
         rate = self.plan.learning_rate * 0.5 * (1 + math.cos(math.pi * self.epoch / self.plan.epochs))
-        for batch in batches:
-            loss = self.loss(self.model, *(part.to(device) for part in batch))
+        for batch in self._own(batches):
+            loss = self.objective(*(part.to(self.accelerator.device) for part in batch))
             for group in self.optimizer.param_groups:
                 group["lr"] = rate * min(1.0, (1 + self.steps) / 50)  # the first steps are small
             self.optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
+            self.accelerator.backward(loss)
+            self.accelerator.clip_grad_norm_(self.objective.parameters(), 5.0)
             self.optimizer.step()
             self.steps += 1
-            # A young average forgets faster.
-            decay = min(self.plan.average, (1 + self.steps) / (10 + self.steps))
-            with torch.no_grad():
-                for slow, fast in zip(self.average.parameters(), self.model.parameters(), strict=True):
-                    slow.lerp_(fast, 1 - decay)
+            self._average()
             total, count = total + float(loss.detach()), count + 1
         if not count:
             raise BadInput("training: an epoch has no batch: give at least one training example")
         self.losses.append(total / count)
         self.epoch += 1
+
+    def _own(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        """Yield this process's share of the batches; every process gets the same number of them."""
+        many, mine, source = self.accelerator.num_processes, self.accelerator.process_index, iter(batches)
+        while len(group := list(islice(source, many))) == many:
+            yield group[mine]
+
+    def _average(self) -> None:
+        """Move the averaged weights toward the present ones; a young average forgets faster."""
+        decay = min(self.plan.average, (1 + self.steps) / (10 + self.steps))
+        with torch.no_grad():
+            for slow, fast in zip(self.average.parameters(), self.model.parameters(), strict=True):
+                slow.lerp_(fast, 1 - decay)
 
     def judge(self, score: Callable[[nn.Module], float]) -> None:
         """Score the averaged weights on held-out people and keep them if they are the best so far."""
@@ -184,7 +221,7 @@ class _Run:
 
     def save(self, path: Path | None) -> None:
         """Keep the state, whole or not at all."""
-        if path is None:
+        if path is None or not self.accelerator.is_main_process:
             return
         state = {name: getattr(self, name) for name in ("epoch", "steps", "losses", "scores", "best")}
         parts = {name: getattr(self, name).state_dict() for name in ("model", "average", "optimizer")}

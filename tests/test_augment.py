@@ -9,6 +9,7 @@ STEPS = (
     augment.move,
     augment.repaint,
     augment.relight,
+    augment.refilter,
     augment.blur,
     augment.noise,
     augment.jpeg,
@@ -46,3 +47,17 @@ def test_jpeg_of_a_flat_image_changes_little():
 def test_a_small_move_keeps_a_smooth_image_close():
     ramp = torch.linspace(0.2, 0.8, 64).view(1, 1, 1, 64).expand(4, 1, 64, 64)
     assert (augment.move(ramp) - ramp).abs().mean() < 0.06
+
+
+def test_refiltering_leaves_a_flat_image_alone():
+    flat = torch.full((8, 1, 64, 64), 0.4)
+    assert torch.allclose(augment.refilter(flat), flat, atol=1e-6)
+
+
+def test_refiltering_changes_edges_but_not_which_side_is_lighter():
+    torch.manual_seed(0)
+    step = torch.zeros(32, 1, 64, 64)
+    step[..., 32:] = 1.0
+    out = augment.refilter(0.3 + 0.4 * step)
+    assert (out - (0.3 + 0.4 * step)).abs().max() > 0.01
+    assert (out[..., 40:].mean((1, 2, 3)) > out[..., :24].mean((1, 2, 3))).all()

@@ -19,11 +19,11 @@ WELL = Examination(
     platform="Linux x86_64",
     packages=(Package("torch", "2.15.0", "==2.15.0", True),),
     groups=(Group("book", ("myst-nb",), "make env"),),
-    weights=(Weights("temporal", "mime-v1", True, None), Weights("spatial", "mime-v1", True, None)),
-    data_version="mime-v1",
+    weights=(Weights("temporal", "mime-v2", True, None), Weights("spatial", "mime-v2", True, None)),
+    data_version="mime-v2",
     cache={
         "folder": "c", "writable": True, "files": 2, "bytes": 3_000_000,
-        "blocks": {"mime-v1/fit": {"files": 2, "bytes": 3_000_000}},
+        "blocks": {"mime-v2/fit": {"files": 2, "bytes": 3_000_000}},
     },
     face_finder=None,
     devices=("cpu",),
@@ -38,10 +38,10 @@ def run(found: Examination, monkeypatch: pytest.MonkeyPatch, *arguments: str) ->
 def test_well(monkeypatch: pytest.MonkeyPatch) -> None:
     done = run(WELL, monkeypatch)
     assert done.exit_code == 0 and done.stdout.endswith("predict can run\n")
-    assert "mime-v1/fit: 2 files, 3.0 MB" in done.stdout
+    assert "mime-v2/fit: 2 files, 3.0 MB" in done.stdout
     assert "missing myst-nb : make env" in done.stdout, "what is missing comes with its command"
     answer = json.loads(run(WELL, monkeypatch, "--json").stdout)
-    assert answer["can_predict"] is True and answer["weights"][0]["data_version"] == "mime-v1"
+    assert answer["can_predict"] is True and answer["weights"][0]["data_version"] == "mime-v2"
 
 
 @pytest.mark.parametrize(
@@ -115,11 +115,11 @@ def test_weights_that_cannot_be_used_are_one_line(tmp_path: Path, monkeypatch: p
 
 
 def test_cache_is_counted_by_block_and_an_unwritable_one_is_seen(tmp_path: Path) -> None:
-    for name in ("mime-v1/fit/seed0/a.npz", "mime-v1/fit/seed0/b.npz", "faces/x.npz"):
+    for name in ("mime-v2/fit/seed0/a.npz", "mime-v2/fit/seed0/b.npz", "faces/x.npz"):
         (tmp_path / "c" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "c" / name).write_bytes(b"12345")
     found = doctor.look_at_cache(tmp_path / "c")
-    assert found["blocks"] == {"faces": {"files": 1, "bytes": 5}, "mime-v1/fit": {"files": 2, "bytes": 10}}
+    assert found["blocks"] == {"faces": {"files": 1, "bytes": 5}, "mime-v2/fit": {"files": 2, "bytes": 10}}
     assert found["files"] == 3 and found["writable"]
     (tmp_path / "file").touch()
     assert not doctor.look_at_cache(tmp_path / "file")["writable"]

@@ -53,3 +53,13 @@ def test_bad_input():
         evaluation.evaluate(["joy"], ["fear"], ["a"])
     with pytest.raises(BadInput, match="nothing to score"):
         evaluation.evaluate([], [], [])
+
+
+def test_groups_are_scored_on_their_own_people():
+    hits, groups = [True, True, False, False], ["old", "old", "young", "old"]
+    found = evaluation.by_group(hits, groups, ["a", "a", "b", "c"], resamples=200)
+    share, people = found["old"]
+    assert share.value == pytest.approx(2 / 3) and people == 2 and share.low <= share.value <= share.high
+    assert found["young"][0].value == 0 and found["young"][1] == 1
+    with pytest.raises(BadInput, match="align"):
+        evaluation.by_group(hits, groups[:3], ["a"] * 4)

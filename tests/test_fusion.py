@@ -156,3 +156,14 @@ def test_two_voters_tie_only_where_they_disagree():
 def test_settings_that_mean_nothing_are_refused(call):
     with pytest.raises(BadInput, match="give"):
         call(two_branches())
+
+
+def test_absent_classes_are_masked_before_ranking():
+    p = np.array([0.5, 0.3, 0.15, 0.05])
+    kept = fusion.among(p, (0, 2))
+    np.testing.assert_allclose(kept, [0.5 / 0.65, 0.15 / 0.65])
+    assert fusion.sorting_scores(kept).tolist() == [1.0, 0.0]  # and not 1 and 1/3
+
+
+def test_a_row_without_any_possible_class_is_left_undecided():
+    np.testing.assert_allclose(fusion.among(np.array([1.0, 0.0, 0.0]), (1, 2)), [0.5, 0.5])

@@ -27,6 +27,14 @@ def test_scaling_lives_inside_the_model():
     assert net.scale[CORNER] > 0.01 and net.scale[-1] == 10 and "scale" in net.state_dict()
 
 
+def test_a_committee_answers_with_the_mean_probability_of_its_members():
+    committee = temporal.Committee(members=3).eval()
+    x = torch.randn(4, 24, FEATURES)
+    each = torch.stack([member(x).softmax(-1) for member in committee.members])
+    torch.testing.assert_close(committee(x).softmax(-1), each.mean(0))
+    assert each.std(0).max() > 1e-3  # members differ
+
+
 def test_wrong_width_is_a_one_line_error():
     with pytest.raises(BadInput, match=r"\(2, 24, 5\)"):
         temporal.TemporalNet()(torch.zeros(2, 24, 5))

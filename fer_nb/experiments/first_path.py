@@ -34,14 +34,17 @@ RECORDS = (
     "mime.oracle_ceiling",
 )  # fmt: skip
 PACKAGE = Path(__file__).resolve().parents[1]
+SESSIONS = (0, 1)  # takes of the fit people; each has its own light, camera, hair and clothes
+MEMBERS = 5  # temporal networks that answer together; each has a seed of its own
+STILLS = 2  # stills drawn from each clip in an epoch of the spatial branch
 PLANS = {
-    "temporal": Plan(epochs=24, learning_rate=3e-3, patience=8),
-    "spatial": Plan(epochs=24, learning_rate=4e-3, patience=8),
+    "temporal": Plan(epochs=14, learning_rate=3e-3, patience=8),
+    "spatial": Plan(epochs=40, learning_rate=4e-3, patience=8),
     "oracle": Plan(epochs=12, learning_rate=3e-3, patience=4, label_smoothing=0.05),
 }
 # What the weights depend on; the rest of the package may change without training again.
 _RECIPE = ("features.py", "crops.py", "preprocess.py", "training.py", "temporal.py",
-           "spatial.py", "augment.py", "experiments/first_path.py")  # fmt: skip
+           "spatial.py", "augment.py", "shading.py", "experiments/first_path.py")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ def recipe(people: int, seed: int) -> str:
 
 def load_data(people: int, *, progress: bool = True) -> Data:
     """Make or read the clips of *fit* and *validate*, and trace their faces."""
-    fitting = mime.block("fit", people=people, progress=progress)
+    fitting = mime.block("fit", people=people, sessions=SESSIONS, progress=progress)
     checking = mime.block("validate", progress=progress)
     splits.check_disjoint(fitting, checking)
     traced = face_sequences(fitting, key=f"{mime.VERSION}/fit", progress=progress)
@@ -81,8 +84,20 @@ def accuracy(
     return float((predict_in_batches(model, clip_inputs()).argmax(1) == truth).float().mean())
 
 
+def train_committee(
+    data: Data, *, seed: int = 0, resume: Path | None = None, progress: bool = True
+) -> temporal.Committee:
+    """Train the temporal branch: `MEMBERS` networks, each with a seed of its own."""
+    committee = temporal.Committee(members=MEMBERS)
+    for k in range(MEMBERS):
+        state = None if resume is None else resume.with_name(f"{resume.stem}-{k}.pt")
+        one = train_temporal(data, seed=MEMBERS * seed + k, resume=state, progress=progress)
+        committee.members[k] = one.model
+    return committee.eval()
+
+
 def train_temporal(data: Data, *, seed: int = 0, resume: Path | None = None, progress: bool = True) -> Fitted:
-    """Train the temporal branch."""
+    """Train one temporal network."""
     torch.manual_seed(seed)
     model = temporal.TemporalNet()
     temporal.fit_scale(model, data.fit_faces)
@@ -105,7 +120,7 @@ def train_spatial(data: Data, *, seed: int = 0, resume: Path | None = None, prog
     x = torch.cat([spatial.clip_input(s) for s in held])
     return fit(
         spatial.SpatialNet(),
-        partial(spatial.batches, data.fit_faces),
+        partial(spatial.batches, data.fit_faces, repeats=STILLS),
         partial(accuracy, lambda: x, [s.label for s in held]),
         plan=_seeded("spatial", seed),
         loss=spatial.loss,
@@ -162,13 +177,17 @@ def answers(faces: Sequence[FaceSequence | None], models: Models) -> dict[str, l
 
 
 def _card(name: str, model: nn.Module, people: int, seed: int, metrics: dict[str, Any]) -> checkpoints.Card:
-    shape, note = {
-        "temporal": (["B", "T", len(temporal.features.NAMES) + 1], "preprocess.window_features, T = 24"),
-        "spatial": (["B", 1, 64, 64], "crops.crop_face / 255, in [0, 1]"),
+    shape, note, arguments = {
+        "temporal": (
+            ["B", "T", len(temporal.features.NAMES) + 1],
+            "preprocess.window_features, T = 24",
+            {"members": MEMBERS},
+        ),
+        "spatial": (["B", 1, 64, 64], "crops.crop_face / 255, in [0, 1]", {}),
     }[name]
     return checkpoints.Card(
         name=name,
-        architecture={"class": type(model).__name__, "arguments": {}},
+        architecture={"class": type(model).__name__, "arguments": arguments},
         input={"shape": shape, "made_by": note},
         normalization="inside the model",
         data_version=mime.VERSION,
@@ -214,9 +233,7 @@ def run(
     for seed in seeds:
         state = cache_dir() / "training" / recipe(people, seed)
         branches = {
-            "temporal": train_temporal(
-                data, seed=seed, resume=state / "temporal.pt", progress=progress
-            ).model,
+            "temporal": train_committee(data, seed=seed, resume=state / "temporal.pt", progress=progress),
             "spatial": train_spatial(data, seed=seed, resume=state / "spatial.pt", progress=progress).model,
         }
         said = answers(data.validate_faces, Models(branches["temporal"], branches["spatial"]))
@@ -249,7 +266,7 @@ def _write_records(
     best = max(("temporal", "spatial"), key=lambda name: scores[name].accuracy.value)
     common: dict[str, Any] = {
         "unit": "accuracy", "n": len(data.validate), "dataset": "mime", "data_version": mime.VERSION,
-        "split": f"fit {people} people, validate {len(set(subjects))} people",
+        "split": f"fit {people} people in {len(SESSIONS)} sessions, validate {len(set(subjects))} people",
         "command": "python -m fer_nb.experiments.first_path", "seeds": tuple(seeds),
         "seconds": round(time.perf_counter() - began, 1),
     }  # fmt: skip

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from .._mediapipe import quiet
 from ..clips import Clip, read_clip
 from ..landmarks import FaceTracker, found
 from ..overlay import write_video
+from ._race import race, record
 
 RECORDS = ("landmarks.throughput_ratio",)
 ROUNDS = 9  # timed, after one that is not
@@ -70,18 +71,7 @@ def ratios(path: Path, *, rounds: int = ROUNDS) -> np.ndarray:
     """
     if (mine := ours(path)) != (theirs := bare(path)):  # this round is not timed: models load
         raise RuntimeError(f"found {mine} and {theirs} faces in the same video")
-    answer = []
-    for k in range(rounds):
-        order: tuple[Callable[[Path], int], ...] = (ours, bare) if k % 2 == 0 else (bare, ours)
-        seconds = {road: _seconds(road, path) for road in order}
-        answer.append(seconds[bare] / seconds[ours])
-    return np.array(answer)
-
-
-def _seconds(road: Callable[[Path], int], path: Path) -> float:
-    start = time.perf_counter()
-    road(path)
-    return time.perf_counter() - start
+    return race(partial(ours, path), partial(bare, path), rounds=rounds)
 
 
 def mime_clip(frames: int = LONG_ENOUGH) -> Clip:
@@ -104,23 +94,14 @@ def run() -> list[results.Record]:
         clip = mime_clip()
         write_video(path, clip.iter_frames(), fps=clip.fps)
         measured = ratios(path)
-    record = results.record(
-        "landmarks.throughput_ratio",
-        float(np.median(measured)),
-        low=float(measured.min()),
-        high=float(measured.max()),
-        n=len(measured),
-        unit="ratio of frames per second",
-        direction="up",
-        target=0.9,
-        dataset="mime",
-        data_version=mime.VERSION,
-        split="fit",
-        seconds=time.perf_counter() - start,
-        note=f"median of n rounds (low and high: slowest and fastest) over {LONG_ENOUGH} frames in one mp4",
-    )
-    results.write(record)
-    return [record]
+    return [
+        record(
+            RECORDS[0], measured, target=0.9, unit="ratio of frames per second",
+            dataset="mime", data_version=mime.VERSION, split="fit",
+            command="python -m fer_nb.experiments.landmarks_speed", seconds=time.perf_counter() - start,
+            over=f"{LONG_ENOUGH} frames in one mp4",
+        )
+    ]  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ looked at once per release (`--ids even`), which is logged.
 from __future__ import annotations
 
 import argparse
+import csv
 import os
 import time
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ import numpy as np
 from .. import results
 from ..clips import Clip, read_clip
 from ..errors import BadInput, NoFace
-from ..evaluation import Interval, bootstrap
+from ..evaluation import Interval, bootstrap, by_group
 from ..labels import LABELS
 from ..prediction import Models, judge, shipped_models
 from ..preprocess import face_sequence
@@ -120,6 +121,25 @@ def happy(labels: list[str]) -> Interval:
     return bootstrap(lambda rows: float(hits[rows].mean()), [str(i) for i in range(len(hits))])
 
 
+def groups(ids: str) -> dict[str, list[str]]:
+    """Return gender, age and ethnicity of each person, as the set's own table words them, in order."""
+    with (folder() / "info.csv").open(encoding="utf-8") as file:
+        rows = {row["face_id"]: row for row in csv.DictReader(file)}
+    order = [rows.get(number, {}) for number, _ in pairs(ids)]
+    return {
+        "gender": [row.get("face_gender") or "unknown" for row in order],
+        "age": [_age_group(row.get("face_age", "")) for row in order],
+        "ethnicity": [(row.get("face_eth") or "unknown").replace("/", "_") for row in order],
+    }
+
+
+def _age_group(age: str) -> str:
+    """Name an age group: under 25, 25 to 34, 35 and over."""
+    if not age.isdigit():
+        return "unknown"
+    return "under_25" if int(age) < 25 else "25_to_34" if int(age) < 35 else "35_and_over"
+
+
 def run(
     *, ids: str = "odd", models: Models | None = None, write: bool = True
 ) -> dict[str, dict[str, Interval]]:
@@ -133,13 +153,29 @@ def run(
         )
     if write:
         n = len(said["smile"]["fused"])
-        _write(ids, shares, n, time.perf_counter() - began)
+        _write(ids, shares, _by_group(ids, said["smile"]["fused"]), n, time.perf_counter() - began)
         if ids == "even":
             results.log_look("london-even", n, shares["smile"]["fused"].value)
     return shares
 
 
-def _write(ids: str, shares: dict[str, dict[str, Interval]], n: int, seconds: float) -> None:
+def _by_group(ids: str, labels: list[str]) -> dict[str, tuple[Interval, int]]:
+    """Share of smiles read as happiness in each group of people, "kind.group" -> share and people."""
+    hits, who = [label == "happiness" for label in labels], [str(i) for i in range(len(labels))]
+    return {
+        f"{kind}.{name}": found
+        for kind, names in groups(ids).items()
+        for name, found in by_group(hits, names, who).items()
+    }
+
+
+def _write(
+    ids: str,
+    shares: dict[str, dict[str, Interval]],
+    parts: dict[str, tuple[Interval, int]],
+    n: int,
+    seconds: float,
+) -> None:
     from ..checkpoints import read_card
 
     card, end = read_card("temporal"), "" if ids == "even" else f".{ids}"
@@ -151,7 +187,8 @@ def _write(ids: str, shares: dict[str, dict[str, Interval]], n: int, seconds: fl
     }  # fmt: skip
 
     def put(id: str, share: Interval, **more: Any) -> None:
-        results.write(results.record(id, share.value, low=share.low, high=share.high, **common, **more))
+        about = {**common, **more}
+        results.write(results.record(id, share.value, low=share.low, high=share.high, **about))
 
     goals = {"temporal": 0.85, "spatial": 0.75, "fused": 0.85}
     for branch, goal in goals.items():
@@ -163,6 +200,9 @@ def _write(ids: str, shares: dict[str, dict[str, Interval]], n: int, seconds: fl
             middle = "" if branch == "fused" else f".{branch}"
             put(f"real.london_{name}{middle}{end}", shares[test][branch], **aim,
                 note=f"people; {TESTS[test]} read as happiness")  # fmt: skip
+    for name, (share, people) in parts.items():
+        put(f"real.london_groups.{name}{end}", share, n=people,
+            note="people of the group; smiles whose fused answer is happiness")  # fmt: skip
 
 
 def main() -> None:

@@ -127,8 +127,7 @@ def apex_stills(people: int = 50) -> list[tuple[str, int, np.ndarray]]:
                 amounts[INDEX[unit.rstrip("?")]] = typical
             amounts = np.clip(amounts * model.person.style.gain, 0, 1.1)
             linear, points = render.frame(model, amounts, amounts, model.scene.pose, np.zeros(2))
-            camera = dict(model.scene.camera)
-            camera["gain"] = render.auto_gain(linear, points, camera["exposure"])
+            camera = render.metered(model.scene.camera, linear, points)
             out.append((label, person, render.expose(linear, camera, rng)))
     return out
 

@@ -37,11 +37,11 @@ def film(
     -------
     JPEG bytes of each frame, and the true landmarks (T, 478, 3) float32 in pixels
     """
-    packed, truth, camera = [], [], dict(model.scene.camera)
+    packed, truth, camera = [], [], model.scene.camera
     for t in range(len(course.left)):
         linear, points = render.frame(model, course.left[t], course.right[t], course.pose[t], course.gaze[t])
         if "gain" not in camera:
-            camera["gain"] = render.auto_gain(linear, points, camera["exposure"])
+            camera = render.metered(camera, linear, points)
         packed.append(encode(render.expose(linear, camera, rng), camera["quality"]))
         truth.append(points)
     return packed, np.stack(truth)
@@ -122,7 +122,7 @@ def clip(block: str, person: int, session: int, label: str, *, seed: int = 0, sh
     --------
     >>> smile = clip("fit", 0, 0, "happiness")
     >>> smile.landmarks.shape[1:], smile.units.shape[1], smile.subject
-    ((478, 3), 22, 'mime-v1/fit/0000')
+    ((478, 3), 22, 'mime-v2/fit/0000')
     """
     labels.index(label)
     return perform(
@@ -150,7 +150,7 @@ def reenact(performance: Clip, block: str, person: int) -> Clip:
     --------
     >>> twin = reenact(clip("fit", 0, 0, "fear"), "fit", 5)
     >>> twin.label, twin.subject
-    ('fear', 'mime-v1/fit/0005')
+    ('fear', 'mime-v2/fit/0005')
     """
     if performance.units is None:
         raise BadInput(

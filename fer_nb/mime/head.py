@@ -39,7 +39,8 @@ def _grid_triangles(rows: int, columns: int, start: int, closed: bool) -> np.nda
     return np.array(out)
 
 
-def _join(parts: list[Mesh]) -> Mesh:
+def join(parts: list[Mesh]) -> Mesh:
+    """Return several meshes as one."""
     offset = np.cumsum([0] + [len(p.points) for p in parts])
     return Mesh(
         np.concatenate([p.points for p in parts]),
@@ -138,7 +139,7 @@ def ears(face: np.ndarray, size: float) -> Mesh:
         mesh = _sheet(np.stack([x, y, z], -1), SKIN, closed=True)
         uv = np.tile([[side * 0.93, -0.30]], (len(mesh.points), 1)) + 0.02 * mesh.points[:, 1:3]
         parts.append(Mesh(mesh.points, mesh.triangles, uv, mesh.material))
-    return _join(parts)
+    return join(parts)
 
 
 def neck_and_shoulders(width: float, build: float) -> Mesh:
@@ -160,7 +161,7 @@ def neck_and_shoulders(width: float, build: float) -> Mesh:
         ],
         -1,
     )
-    return _join([Mesh(neck.points, neck.triangles, uv, neck.material), _sheet(body, CLOTH)])
+    return join([Mesh(neck.points, neck.triangles, uv, neck.material), _sheet(body, CLOTH)])
 
 
 def hair_back(length: float, volume: float, taper: float) -> Mesh:
@@ -217,4 +218,4 @@ def glasses(face: np.ndarray, width: float, height: float, round_: float) -> Mes
             for d in (0.0, 0.03)
         ]
     )
-    return _join([*parts, _sheet(bridge, FRAME)])
+    return join([*parts, _sheet(bridge, FRAME)])

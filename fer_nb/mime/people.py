@@ -93,14 +93,14 @@ def face_shape(rng: np.random.Generator) -> np.ndarray:
     p = tm.REST.copy()
     n = rng.normal
     sign, y = np.sign(p[:, :1]), p[:, 1:2].copy()
-    p[:, 1:2] += np.clip(-0.45 - y, 0, None) * n(0, 0.055)  # lower face height
-    p[:, 1:2] += np.clip(-y, 0, 0.45) * n(0, 0.05)  # nose height
+    p[:, 1:2] += np.clip(-0.45 - y, 0, None) * n(-0.02, 0.055)  # lower face height
+    p[:, 1:2] += np.clip(-y, 0, 0.45) * n(-0.018, 0.05)  # nose height
     p[:, 1:2] += np.clip(y - 0.1, 0, None) * n(0, 0.09)  # forehead height
     p[:, :1] *= 1 + np.clip((-0.5 - y) / 0.6, 0, 1) * n(0, 0.07)  # jaw width
     p[:, :1] *= 1 + np.clip(np.abs(tm.REST[:, :1]) - 0.5, 0, None) * n(0, 0.22)  # face width
     p[:, 2:3] *= 1 + n(0, 0.05)  # depth
     nose, tip = _bump(tm.REST, 0.15, -0.37, 0.10, 0.10), _bump(tm.REST, 0.0, -0.30, 0.10, 0.13)
-    p[:, :1] += sign * nose * n(0, 0.022)
+    p[:, :1] += sign * nose * n(-0.012, 0.022)
     p[:, 2:3] += tip * n(0, 0.045)
     p[:, 1:2] += tip * n(0, 0.020)
     p[:, 2:3] += _bump(tm.REST, 0.0, -0.05, 0.06, 0.10) * n(0, 0.025)  # bridge
@@ -119,7 +119,7 @@ def face_shape(rng: np.random.Generator) -> np.ndarray:
         lips * (y + 0.685) * (up * np.clip(n(0, 0.28), -0.45, 0.6) + low * np.clip(n(0, 0.22), -0.4, 0.5))
     )
     p[:, :1] *= 1 + _bump(tm.REST, 0.14, -0.685, 0.16, 0.09) * n(0, 0.07)  # mouth width
-    p[:, 1:2] += _bump(tm.REST, 0.285, -0.68, 0.05, 0.04) * n(0, 0.010)  # resting corners
+    p[:, 1:2] += _bump(tm.REST, 0.285, -0.68, 0.05, 0.04) * n(-0.020, 0.010)  # resting corners
     p[:, 2:3] += lips * n(0, 0.025) + _bump(tm.REST, 0, -1.08, 0.16, 0.12) * n(0, 0.05)
     p[:, 2:3] += _bump(tm.REST, 0.48, -0.35, 0.16, 0.16) * n(0, 0.03)
     for _ in range(8):
@@ -197,13 +197,13 @@ def make_person(seed: int) -> Person:
     tone = tone * rng.uniform(0.92, 1.08, 3)
     dark = position > 2.5
     hair = HAIRS[rng.integers(0, 2 if dark else 7)] * rng.uniform(0.8, 1.2)
-    lip = tone * np.array([1.0, 0.62, 0.62]) * rng.uniform(0.8, 1.05) + np.array([0.05, 0, 0.01]) * (
+    lip = tone * np.array([0.80, 0.42, 0.42]) * rng.uniform(0.7, 1.15) + np.array([0.03, 0, 0.005]) * (
         1 + look["makeup"] * rng.uniform(0, 3)
     )
-    iris = IRISES[rng.integers(0, 2 if dark else 6)] * rng.uniform(0.8, 1.2)
+    iris = IRISES[rng.integers(0, 2 if dark else 6)] * rng.uniform(0.4, 0.9)
     eye = {
         "iris": rng.uniform(0.44, 0.54),
-        "white": rng.uniform(0.34, 0.52),
+        "white": rng.uniform(0.12, 0.34),
         "radius": rng.uniform(0.125, 0.140),
     }
     mouth = {

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..errors import BadInput
 
-VERSION = "mime-v1"
+VERSION = "mime-v2"
 LICENCE = "CC BY 4.0"
 # The modules that a frame depends on.
 PICTURES = ("template", "units", "head", "skin", "people", "scenes", "courses", "raster", "render")
@@ -72,7 +72,7 @@ def subject_id(block: str, person: int, version: str = VERSION) -> str:
     Examples
     --------
     >>> subject_id("fit", 7)
-    'mime-v1/fit/0007'
+    'mime-v2/fit/0007'
     """
     return f"{version}/{block}/{person:04d}"
 

@@ -79,7 +79,7 @@ def vertex_normals(points, triangles):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def mix_slopes(slopes, boxes, weights):  # type: ignore[no-untyped-def]
-    """Return the slope map (2, H, W) of rest plus the active furrows: weights (K,) times slopes (K, 2, H, W).
+    """Return the relief (3, H, W) of rest plus the active furrows: weights (K,) times slopes (K, 3, H, W).
 
     `boxes` (K, 4) bound each furrow's part of the map: top, bottom, left, right.
     """
@@ -87,7 +87,7 @@ def mix_slopes(slopes, boxes, weights):  # type: ignore[no-untyped-def]
     for k in range(1, slopes.shape[0]):
         if weights[k] > 0.02:
             w = np.float32(weights[k])
-            for d in range(2):
+            for d in range(3):
                 for y in range(boxes[k, 0], boxes[k, 1]):
                     for x in range(boxes[k, 2], boxes[k, 3]):
                         out[d, y, x] += w * slopes[k, d, y, x]
@@ -114,11 +114,11 @@ def _eye(hx, hy, v, eye, normal):  # type: ignore[no-untyped-def]
         r += (for_r * (0.6 + 0.4 * shade) - r) * rim
         g += (for_g * (0.6 + 0.4 * shade) - g) * rim
         b += (for_b * (0.6 + 0.4 * shade) - b) * rim
-    if v > 0.80:
-        lash = min(1.0, (v - 0.80) / 0.2) * 0.75
+    if v > 0.62:
+        lash = min(1.0, (v - 0.62) / 0.2) * 0.85
         r, g, b = r * (1 - lash), g * (1 - lash), b * (1 - lash)
-    if v < 0.15:
-        lash = (0.15 - v) / 0.15 * 0.5
+    if v < 0.2:
+        lash = (0.2 - v) / 0.2 * 0.6
         r, g, b = r * (1 - lash), g * (1 - lash), b * (1 - lash)
     return r, g, b
 
@@ -130,7 +130,7 @@ def _mouth(hx, hy, v, mouth):  # type: ignore[no-untyped-def]
     fall = max(0.0, 1.0 - wide * wide)  # the dental arch recedes toward the corners
     inside = 0.55 + 0.45 * min(1.0, (1.0 - v) * 2.5)  # shadow under the upper lip
     gap = abs((hx / mouth[3]) - np.floor(hx / mouth[3] + 0.5))  # 0 between two teeth
-    line = 1.0 - 0.45 * np.exp(-((gap / 0.10) ** 2))
+    line = 1.0 - 0.18 * np.exp(-((gap / 0.10) ** 2))
     upper = mouth[0] + 0.035 * wide * wide  # height of the cutting edge of the upper teeth
     lower = mouth[1] - 0.02 * wide * wide
     if wide < 1.0 and hy > upper:
@@ -150,8 +150,8 @@ def shade(image, ids, bary, triangles, material, uv, normals,  # type: ignore[no
           head, turn, albedo, gloss, slopes, scale, u0, v1, light, eyes, mouth, colors, strands):  # fmt: skip
     """Color every sample of `image` (S, S, 3, linear light) that shows a triangle.
 
-    `light` holds rows: key direction, key color, sky, ground, (specular, power, wrap). `turn` is the
-    rotation from head to camera; `head` the unposed positions; `colors` one row per material.
+    `light` holds rows: key direction, key color, sky, ground, (specular, power, wrap), (rim, 0, 0).
+    `turn` is the rotation from head to camera; `head` the unposed positions; `colors` one row per material.
     """
     size, th, tw = ids.shape[0], albedo.shape[0], albedo.shape[1]
     n, m = np.zeros(3), np.zeros(3)
@@ -206,6 +206,14 @@ def shade(image, ids, bary, triangles, material, uv, normals,  # type: ignore[no
                     + c10 * slopes[1, iy + 1, ix]
                     + c11 * slopes[1, iy + 1, ix + 1]
                 )
+                hollow = (
+                    c00 * slopes[2, iy, ix]
+                    + c01 * slopes[2, iy, ix + 1]
+                    + c10 * slopes[2, iy + 1, ix]
+                    + c11 * slopes[2, iy + 1, ix + 1]
+                )
+                open_sky = 1.0 - min(0.75, max(-0.3, hollow))
+                r, g, b = r * open_sky, g * open_sky, b * open_sky
                 if n[2] < -0.2:  # seen from behind: ears and neck are open shells
                     n[0], n[1], n[2] = -n[0], -n[1], -n[2]
                 for d in range(3):
@@ -220,7 +228,7 @@ def shade(image, ids, bary, triangles, material, uv, normals,  # type: ignore[no
                     nx, ny, nz = m[0], m[1], m[2]
                     for d in range(3):
                         m[d] = turn[d, 0] * nx + turn[d, 1] * ny + turn[d, 2] * nz
-                    spec, wrap = 3.0, 0.6
+                    spec, wrap = 2.5, 0.3
                 else:
                     r, g, b = _mouth(hx, hy, v, mouth)
                     m[0], m[1], m[2] = turn[0, 2], turn[1, 2], turn[2, 2]
@@ -246,8 +254,11 @@ def shade(image, ids, bary, triangles, material, uv, normals,  # type: ignore[no
             lam = (m[0] * light[0, 0] + m[1] * light[0, 1] + m[2] * light[0, 2] + wrap) / (1 + wrap)
             lam = max(0.0, lam)
             shine = max(0.0, m[0] * half[0] + m[1] * half[1] + m[2] * half[2])
-            shine = spec * shine ** (light[4, 1] if what != EYE else 90.0)
+            shine = spec * shine ** (light[4, 1] if what != EYE else 250.0)
             up = 0.5 + 0.5 * m[1]
+            # surfaces seen edge-on send less light to the camera than a flat drawing would
+            rim = 1.0 - light[5, 0] * (1.0 - min(1.0, max(0.0, m[2]))) ** 2
+            r, g, b = r * rim, g * rim, b * rim
             image[y, x, 0] = (
                 r * (lam * light[1, 0] + up * light[2, 0] + (1 - up) * light[3, 0])
                 + shine * light[1, 0] * 0.1

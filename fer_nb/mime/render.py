@@ -57,7 +57,7 @@ def dress(person: Person, scene: Scene) -> Model:
         [[0, 0, 0], [0, 0, 0], [0, 0, 0], person.hair, scene.cloth, [frame] * 3, [scene.pattern, 0, 0]]
     )
     still = head.neck_and_shoulders(person.build["neck"], person.build["shoulders"])
-    return Model(person, scene, rings, head._join(parts), still, albedo, colors)
+    return Model(person, scene, rings, head.join(parts), still, albedo, colors)
 
 
 def _fringe(albedo: np.ndarray, hair: np.ndarray, amount: float, strands: np.ndarray) -> np.ndarray:
@@ -198,6 +198,11 @@ def expose(linear: np.ndarray, camera: dict[str, float], rng: np.random.Generato
     out = cv2.GaussianBlur(out, (0, 0), camera["blur"]) * 255
     out += rng.standard_normal(out.shape, dtype=np.float32) * np.float32(camera["noise"])
     return np.clip(out, 0, 255).astype(np.uint8)
+
+
+def metered(camera: dict[str, float], linear: np.ndarray, landmarks: np.ndarray) -> dict[str, float]:
+    """Return the camera with the `gain` that its `exposure` asks for; arrays as in `auto_gain`."""
+    return {**camera, "gain": auto_gain(linear, landmarks, camera["exposure"])}
 
 
 def auto_gain(linear: np.ndarray, landmarks: np.ndarray, target: float) -> float:

@@ -18,7 +18,9 @@ SAMPLES = 320  # rendered samples a side; two a pixel
 class Scene:
     """One session of one person; angles in degrees, lengths in face units, light in linear RGB."""
 
-    light: np.ndarray  # (5, 3) rows: key direction, key color, sky, ground, (specular, power, wrap)
+    light: (
+        np.ndarray
+    )  # (6, 3) rows: key direction, key color, sky, ground, (specular, power, wrap), (rim, 0, 0)
     background: np.ndarray  # (SAMPLES, SAMPLES, 3) linear
     pose: np.ndarray  # (3,) pitch, yaw, roll
     sway: float  # size of the head's motion
@@ -65,17 +67,18 @@ def _background(rng: np.random.Generator, shifted: bool) -> np.ndarray:
 
 def _light(rng: np.random.Generator, shifted: bool) -> np.ndarray:
     """Return the light rows; everyday keys come from above and the sides, shifted ones also from below."""
-    side, height = rng.uniform(-75, 75), rng.uniform(5, 65)
+    side, height = float(np.clip(rng.normal(0, 35), -75, 75)), float(np.clip(rng.normal(20, 22), -10, 65))
     if shifted:
         side, height = rng.choice([-1, 1]) * rng.uniform(60, 100), rng.uniform(-35, 20)
     s, h = np.radians([side, height])
     key = np.array([np.sin(s) * np.cos(h), np.sin(h), np.cos(s) * np.cos(h)])
     warm = 1 + rng.uniform(-0.18, 0.18) * np.array([1, 0.1, -1]) * (2.2 if shifted else 1)
     strength = rng.uniform(0.35, 1.25)
-    fill = rng.uniform(0.25, 0.8) * (0.6 if shifted else 1)
-    ground = fill * rng.uniform(0.3, 0.9) * rng.uniform(0.85, 1.1, 3)
+    fill = rng.uniform(0.1, 0.6) * (0.6 if shifted else 1)
+    ground = fill * rng.uniform(0.4, 1.0) * rng.uniform(0.85, 1.1, 3)
     shine = [rng.uniform(0.2, 2.6), rng.uniform(8, 40), rng.uniform(0.05, 0.5)]
-    return np.array([key, strength * warm, fill * (2 - warm), ground, shine])
+    rim = [rng.uniform(0.2, 1.0), 0, 0]  # how dark the face gets toward its outline
+    return np.array([key, strength * warm, fill * (2 - warm), ground, shine, rim])
 
 
 def _camera(rng: np.random.Generator, shifted: bool) -> dict[str, float]:

@@ -19,6 +19,7 @@ from .units import UNITS
 
 WIDTH, HEIGHT = 300, 324  # 120 pixels a face unit
 SCALE = WIDTH / (UV_HIGH[0] - UV_LOW[0])
+HOLLOW = 20.0  # share of light that a groove of depth 1 would lose; grooves are some hundredths deep
 
 # Furrows on the picture's left half as polylines in face units (mirrored), with width and depth.
 _FURROWS: dict[str, list[tuple[list[tuple[float, float]], float, float]]] = {
@@ -30,14 +31,18 @@ _FURROWS: dict[str, list[tuple[list[tuple[float, float]], float, float]]] = {
             ([(-0.10, 0.15), (-0.12, 0.24)], 0.014, 0.6), ([(-0.06, 0.07), (0, 0.06)], 0.012, 0.5)],
     "AU6": [([(-0.55, 0.0), (-0.67, 0.06)], 0.011, 0.8), ([(-0.56, -0.03), (-0.70, -0.03)], 0.011, 0.9),
             ([(-0.54, -0.06), (-0.67, -0.12)], 0.011, 0.8),
-            ([(-0.16, -0.09), (-0.32, -0.145), (-0.50, -0.11)], 0.018, 0.9)],
+            ([(-0.16, -0.09), (-0.32, -0.145), (-0.50, -0.11)], 0.018, 0.9),
+            ([(-0.36, -0.20), (-0.56, -0.22)], 0.05, -0.8)],
     "AU7": [([(-0.20, -0.06), (-0.34, -0.085), (-0.48, -0.055)], 0.013, 0.7)],
     "AU9": [([(-0.05, 0.0), (-0.11, -0.07)], 0.012, 1.2), ([(-0.06, -0.06), (-0.14, -0.13)], 0.012, 1.1),
             ([(-0.06, 0.06), (0, 0.055)], 0.013, 1.1), ([(-0.05, 0.12), (0, 0.115)], 0.012, 0.7),
             ([(-0.21, -0.27), (-0.30, -0.37), (-0.36, -0.50)], 0.022, 1.2)],
     "AU10": [([(-0.22, -0.28), (-0.32, -0.37), (-0.38, -0.53), (-0.39, -0.62)], 0.022, 1.3)],
-    "AU12": [([(-0.24, -0.31), (-0.36, -0.44), (-0.42, -0.58), (-0.42, -0.70)], 0.022, 1.6),
-            ([(-0.37, -0.62), (-0.39, -0.72)], 0.016, 0.8), ([(-0.47, -0.52), (-0.50, -0.66)], 0.020, 0.5)],
+    "AU12": [([(-0.23, -0.32), (-0.33, -0.44), (-0.39, -0.57), (-0.385, -0.68)], 0.028, 1.6),
+            ([(-0.47, -0.52), (-0.50, -0.66)], 0.020, 0.5),
+             ([(-0.21, -0.41), (-0.30, -0.52), (-0.35, -0.64)], 0.045, 1.0),
+             ([(-0.30, -0.69), (-0.34, -0.68)], 0.025, 1.2),
+             ([(-0.44, -0.30), (-0.52, -0.40)], 0.085, -1.3)],
     "AU14": [([(-0.345, -0.63), (-0.365, -0.69), (-0.345, -0.75)], 0.016, 1.4)],
     "AU15": [([(-0.30, -0.71), (-0.345, -0.80), (-0.34, -0.90)], 0.018, 1.3)],
     "AU16": [([(-0.20, -0.86), (0, -0.87)], 0.016, 0.5)],
@@ -58,10 +63,12 @@ FURROW_UNITS = tuple(u for u in UNITS if u in _FURROWS)
 
 @dataclass(frozen=True)
 class Skin:
-    """One person's paint: albedo (H, W, 3) and slopes (K, 2, H, W) of rest and of each furrow unit."""
+    """One person's paint: albedo (H, W, 3) and relief (K, 3, H, W) of rest and of each furrow unit."""
 
     albedo: np.ndarray
-    slopes: np.ndarray  # index 0 is the resting relief, then FURROW_UNITS
+    slopes: (
+        np.ndarray
+    )  # slope along u, along v, share of light lost; 0 is the relief at rest, then FURROW_UNITS
     boxes: np.ndarray  # (K, 4) where each slope map is not zero: top, bottom, left, right
     gloss: np.ndarray  # (H, W)
 
@@ -121,20 +128,24 @@ def masks() -> dict[str, np.ndarray]:
     lips = np.maximum(_fill(upper), _fill(lower))
     shade = np.zeros((HEIGHT, WIDTH), np.float32)  # light that cannot reach: sockets, nostrils, under the lip
     for side in (-1, 1):
-        shade += 0.22 * _blob(side * 0.20, 0.05, 0.07, 0.06) + 0.16 * _blob(side * 0.35, 0.10, 0.14, 0.03)
-        shade += (0.10 * _blob(side * 0.33, -0.08, 0.13, 0.03)
+        shade += (
+            0.38 * _blob(side * 0.19, 0.06, 0.06, 0.07)
+            + 0.25 * _blob(side * 0.115, -0.10, 0.03, 0.14)
+            + 0.22 * _blob(side * 0.36, 0.085, 0.15, 0.035)
+        )
+        shade += (0.22 * _blob(side * 0.36, -0.055, 0.15, 0.03)
                   + 1.10 * _blob(side * 0.085, -0.432, 0.036, 0.016))  # fmt: skip
-        shade += 0.45 * _blob(side * 0.240, -0.37, 0.014, 0.045)
+        shade += 0.30 * _blob(side * 0.235, -0.37, 0.014, 0.045)
         shade += 0.25 * _blob(side * 0.285, -0.69, 0.02, 0.02)
     shade += 0.18 * _blob(0, -0.47, 0.10, 0.02) + 0.28 * _blob(0, -0.845, 0.14, 0.028)
     gx, gy = plane()
-    under = np.clip((-1.22 - gy) / 0.12, 0, 1) * 0.28
+    under = np.clip((-1.22 - gy) / 0.12, 0, 1) * 0.15
     line = rest[list(tm.UPPER_LIP_INNER)]
-    lashes = sum(_stroke(rest[list(c)], 0.009) for c in (tm.UPPER_LID, tm.mirrored(tm.UPPER_LID)))
+    lashes = sum(_stroke(rest[list(c)], 0.018) for c in (tm.UPPER_LID, tm.mirrored(tm.UPPER_LID)))
     crease = (113, 225, 224, 223, 222, 221, 189)
     fold = sum(_stroke(0.55 * rest[list(c)] + 0.45 * rest[list(d)][:7], 0.008) for c, d in (
         (crease, tm.UPPER_LID[1:8]), (tm.mirrored(crease), tm.mirrored(tm.UPPER_LID[1:8]))))  # fmt: skip
-    low_lash = sum(_stroke(rest[list(c)], 0.006) for c in (tm.LOWER_LID, tm.mirrored(tm.LOWER_LID)))
+    low_lash = sum(_stroke(rest[list(c)], 0.009) for c in (tm.LOWER_LID, tm.mirrored(tm.LOWER_LID)))
     beard = (
         np.clip((-0.50 - gy) / 0.15, 0, 1)
         * (1 - lips)
@@ -217,7 +228,7 @@ def furrows(rng: np.random.Generator, depth: float, age: float) -> np.ndarray:
 
 
 def _bounds(slope: np.ndarray) -> tuple[int, int, int, int]:
-    """Return the box of a slope map (2, H, W) outside of which it is as good as flat."""
+    """Return the box of a relief (3, H, W) outside of which it is as good as flat."""
     steep = np.abs(slope).max(0) > 1e-3
     rows, columns = np.flatnonzero(steep.any(1)), np.flatnonzero(steep.any(0))
     return (rows[0], rows[-1] + 1, columns[0], columns[-1] + 1) if len(rows) else (0, 0, 0, 0)
@@ -266,18 +277,20 @@ def paint(
         + np.minimum(0.7 * hair, 0.35 * tone) * look["brow_dark"] * brow[..., None]
     )
     dark = np.clip(
-        m["lash"] * (0.95 + 0.4 * look["makeup"])
-        + 0.45 * m["low_lash"] * (0.6 + look["makeup"])
+        m["lash"] * (rng.uniform(0.6, 1.1) + 0.4 * look["makeup"])
+        + 0.6 * m["low_lash"] * (0.6 + look["makeup"])
         + 0.85 * m["lip_line"]
         + look["fold"] * m["fold"],
         0,
         0.92,
     )
-    skin = skin * (1 - dark[..., None]) * (1 - m["shade"] * 0.8)[..., None]
+    skin = skin * (1 - dark[..., None]) * np.clip(1 - m["shade"] * rng.uniform(0.5, 1.3), 0.05, 1)[..., None]
     heights = furrows(rng, look["furrow_depth"], look["age"])
-    # (K, 2, H, W): slopes along u and v
-    slopes = np.stack([np.gradient(heights, axis=2), -np.gradient(heights, axis=1)], 1) * SCALE
-    gloss = np.clip(0.8 + 0.2 * noise(rng, 20) + 0.8 * m["lips"] - 0.8 * brow - 0.7 * lower, 0.05, 2)
+    du, dv = np.gradient(heights, axis=2) * SCALE, -np.gradient(heights, axis=1) * SCALE
+    slopes = np.stack([du, dv, -HOLLOW * heights], 1)  # (K, 3, H, W)
+    gloss = np.clip(
+        0.8 + 0.2 * noise(rng, 20) - rng.uniform(0, 0.8) * m["lips"] - 0.8 * brow - 0.7 * lower, 0.05, 2
+    )
     boxes = np.array([_bounds(s) for s in slopes])
     return Skin(
         np.clip(skin, 0, 1).astype(np.float32), slopes.astype(np.float32), boxes, gloss.astype(np.float32)

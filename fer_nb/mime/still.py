@@ -55,8 +55,7 @@ def face(
         amounts[INDEX[name]] = amount
     model = _dressed(person)
     linear, points = render.frame(model, amounts, amounts, np.asarray(pose, float), np.zeros(2))
-    camera = {**model.scene.camera, "noise": 0.5}
-    camera["gain"] = render.auto_gain(linear, points, camera["exposure"])
+    camera = render.metered({**model.scene.camera, "noise": 0.5}, linear, points)
     image = render.expose(linear, camera, np.random.default_rng(0))
     if size == render.IMAGE_SIZE:
         return image

@@ -16,7 +16,7 @@ from scipy.sparse.csgraph import dijkstra
 
 _FILE = np.load(Path(__file__).with_name("template.npz"))
 REST: np.ndarray = _FILE["rest"].astype(np.float64)  # (478, 3); 468 to 477 are the irises
-TRIANGLES: np.ndarray = _FILE["triangles"].astype(np.int64)  # (854, 3), counter-clockwise from the front
+TRIANGLES: np.ndarray = _FILE["triangles"].astype(np.int64)  # (852, 3), counter-clockwise from the front
 MIRROR: np.ndarray = _FILE["mirror"].astype(np.int64)  # (478,) index of each point's mirror image
 MESH_POINTS = 468
 

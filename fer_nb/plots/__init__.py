@@ -5,23 +5,31 @@ the same again, so no figure depends on color alone. A label keeps one color in 
 """
 
 from .base import COLORS, PALETTE, Figure, canvas, label_color, style
+from .calibration import reliability
 from .charts import bars, confusion, images, lines
+from .comparison import intervals, winners
 from .faces import grouped_bars, landmarks
+from .heat import attributions, heat
 from .time import courses, timeline
 
 __all__ = [
     "COLORS",
     "PALETTE",
     "Figure",
+    "attributions",
     "bars",
     "canvas",
     "confusion",
     "courses",
     "grouped_bars",
+    "heat",
     "images",
+    "intervals",
     "label_color",
     "landmarks",
     "lines",
+    "reliability",
     "style",
     "timeline",
+    "winners",
 ]

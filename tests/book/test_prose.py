@@ -46,7 +46,7 @@ def test_no_result_is_typed(text: prose.Text) -> None:
         ("It reads 93 % of them.", ["93 %"]),
         ("It reads 93% and 0.5 of them.", ["93%", "0.5"]),
         ("It reads {record}`a.b %` of them, with {given}`0.5`.", []),
-        ("100 people, 7 classes, `0.5`, $0.5$, [x](a/0.5), CC BY 4.0, Python 3.11 or 3.12, mime-v1.", []),
+        ("100 people, 7 classes, `0.5`, $0.5$, [x](a/0.5), CC BY 4.0, Python 3.11 or 3.12, mime-v2.", []),
         ("Others report 96.94 % {cite}`a2015`.", []),
         ("Others report so {cite}`a2015`.\n\nWe report 96.94 %.", ["96.94 %"]),
         ("```python\nx = 0.5\n```\nand 0.7", ["0.7"]),

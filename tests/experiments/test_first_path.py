@@ -17,6 +17,7 @@ from fer_nb.training import Plan
 from tests.faces import sequence
 
 UNITS = len(mime.UNITS)
+LOAD_DATA = first_path.load_data  # the real one
 
 
 def acted(label: str, subject: str) -> Clip:
@@ -70,6 +71,27 @@ def test_weights_of_another_recipe_are_made_again(small):
     assert not first_path.up_to_date(3, 0) and not first_path.up_to_date(2, 1)
     (small / "weights" / "spatial.safetensors").unlink()
     assert not first_path.up_to_date(2, 0)
+
+
+def test_labels_of_the_test_block_change_no_bit_of_any_checkpoint(small, monkeypatch):
+    """Data come as they do in a real run, by block; the labels of *test* are true once, permuted once."""
+    data, asked = toy_data(), []
+    blocks = {"fit": data.fit, "validate": data.validate, "test": data.validate}
+    traced = {id(data.fit): data.fit_faces, id(data.validate): data.validate_faces}
+    monkeypatch.setattr(
+        first_path, "face_sequences", lambda clips, **_: traced.get(id(clips), data.validate_faces)
+    )
+    monkeypatch.setattr(first_path.mime, "block", lambda name, **_: asked.append(name) or blocks[name])
+    monkeypatch.setattr(first_path, "load_data", LOAD_DATA)
+    files = [small / "weights" / f"{name}.safetensors" for name in ("temporal", "spatial")]
+    kept = []
+    for turn in range(2):
+        first_path.run(people=2, force=True, progress=False)
+        kept.append([path.read_bytes() for path in files])
+        blocks["test"] = [acted(LABELS[k - 1], "c") for k in range(7)] if turn == 0 else []
+        monkeypatch.setattr(first_path, "cache_dir", lambda turn=turn: small / f"second-{turn}")  # no resume
+    assert kept[0] == kept[1]
+    assert set(asked) == {"fit", "validate"}, "a label that is never read cannot leak"
 
 
 def test_a_face_that_was_not_found_has_no_answer():

@@ -69,14 +69,25 @@ def test_records_of_development_have_a_suffix_and_the_test_is_logged(ids, end, l
 
     monkeypatch.setattr(london, "pairs", toys)
     monkeypatch.setattr(london, "face_sequence", traced)
+    monkeypatch.setattr(london, "groups", lambda ids: {"gender": ["female", "male", "male"]})
     monkeypatch.setattr(checkpoints, "WEIGHTS", tmp_path)
     monkeypatch.setenv("FER_NB_RESULTS", str(tmp_path / "results"))
     about = {"class": "TemporalNet", "arguments": {}}
-    card = Card("temporal", about, {}, "inside", "mime-v1", 0, "0")
+    card = Card("temporal", about, {}, "inside", "mime-v2", 0, "0")
     checkpoints.save(nn.Linear(1, 1), card, tmp_path / "temporal")
     london.run(ids=ids, models=Models(Always("happiness"), Always("fear")))
     assert results.load(f"real.london_temporal{end}").value == pytest.approx(2 / 3)
     assert results.load(f"real.london_spatial{end}").value == 0
     assert results.load(f"real.london_false_alarm{end}").target == 0.05
     assert results.load(f"real.london_reversed{end}").direction == "down"
+    assert results.load(f"real.london_groups.gender.male{end}").n == 2
+    assert results.load(f"real.london_groups.gender.female{end}").n == 1
     assert len(results.looks()) == looks
+
+
+def test_groups_come_from_the_sets_own_table(shared):
+    found = london.groups("odd")
+    assert {len(names) for names in found.values()} == {50}
+    assert set(found["gender"]) == {"female", "male"} and "white" in found["ethnicity"]
+    assert set(found["age"]) <= {"under_25", "25_to_34", "35_and_over", "unknown"}
+    assert london._age_group("24") == "under_25" and london._age_group("NA") == "unknown"

@@ -85,8 +85,8 @@ def test_a_clip_carries_its_truth() -> None:
     assert clip.landmarks is not None and clip.landmarks.shape == (count, 478, 3)
     assert clip.units is not None and clip.units.shape == (count, len(mime.UNITS))
     assert clip.units.min() >= 0 and clip.units.max() <= 1.2
-    assert (clip.label, clip.subject) == ("surprise", "mime-v1/validate/0004")
-    assert clip.source == "mime-v1/validate/0004/s2/surprise" and clip.licence == "CC BY 4.0"
+    assert (clip.label, clip.subject) == ("surprise", "mime-v2/validate/0004")
+    assert clip.source == "mime-v2/validate/0004/s2/surprise" and clip.licence == "CC BY 4.0"
     assert clip.conditions is not None
     assert (clip.conditions["person"], clip.conditions["session"]) == (4, 2)
     assert STRENGTH[0] <= clip.conditions["strength"] <= STRENGTH[1]
@@ -125,7 +125,7 @@ def test_a_clip_that_cannot_be(arguments: tuple[str, int, int, str], words: str)
 def test_one_person_is_seven_clips_in_the_order_of_labels(one: Path) -> None:
     clips = read(people=1)
     assert [clip.label for clip in clips] == list(LABELS)
-    assert {clip.subject for clip in clips} == {"mime-v1/fit/0000"}
+    assert {clip.subject for clip in clips} == {"mime-v2/fit/0000"}
 
 
 @pytest.mark.parametrize("label", ["neutral", "happiness"])
@@ -149,7 +149,7 @@ def test_groups_and_people(
     monkeypatch.setattr(blocks, "GROUP", 2)
     clips = read(people=3, sessions=(0, 2))
     assert [(c.conditions or {})["session"] for c in clips] == [0] * 21 + [2] * 21
-    assert [clip.subject for clip in clips[:21:7]] == [f"mime-v1/fit/{k:04d}" for k in range(3)]
+    assert [clip.subject for clip in clips[:21:7]] == [f"mime-v2/fit/{k:04d}" for k in range(3)]
     assert files(cache_folder) == ["people-0000.npz", "people-0000.npz", "people-0002.npz", "people-0002.npz"]
     assert len(two_frames) == 2 * 4 * 7, "whole groups are made"
     assert len(read(people=4, sessions=(0, 2))) == 56 and len(two_frames) == 2 * 4 * 7
@@ -184,8 +184,8 @@ def test_a_file_of_other_code_is_not_read(
     read(people=1)
     assert len(two_frames) == 14
     assert {path.name for path in cache_folder.iterdir()} == {
-        f"mime-v1-{mime.fingerprint()}",
-        "mime-v1-00000000",
+        f"mime-v2-{mime.fingerprint()}",
+        "mime-v2-00000000",
     }
 
 
@@ -242,7 +242,7 @@ def test_missing_files_are_spread_over_processes(tmp_path: Path, monkeypatch: py
     missing = [(tmp_path / f"{k}.npz", "fit", k, k + 1, 0, 0, False) for k in range(3)]
     blocks.make_missing(missing, 8, True)
     blocks.make_missing(missing[:1], None, False)
-    assert jobs[0] == (missing, {"workers": 3, "progress": "mime-v1 fit"})
+    assert jobs[0] == (missing, {"workers": 3, "progress": "mime-v2 fit"})
     assert jobs[1] == (missing[:1], {"workers": 1, "progress": None})
 
 
@@ -284,7 +284,7 @@ def test_a_reenactment_keeps_the_performance_and_changes_the_person(one: Path) -
     actor = read(people=1)[LABELS.index("happiness")]
     twin = mime.reenact(actor, "fit", 5)
     assert (twin.label, twin.fps, len(twin)) == (actor.label, actor.fps, len(actor))
-    assert twin.subject == "mime-v1/fit/0005" and actor.source in twin.source
+    assert twin.subject == "mime-v2/fit/0005" and actor.source in twin.source
     assert actor.units is not None and twin.units is not None
     np.testing.assert_array_equal(twin.units, actor.units)
     assert twin.landmarks is not None and actor.landmarks is not None
