@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from . import fusion, spatial, temporal
+from . import fusion_settings, spatial, temporal
 from .clips import Clip, read_clip
 from .errors import BadInput, FerError
 from .labels import LABELS
@@ -200,7 +200,7 @@ def judge(sequence: FaceSequence, models: Models) -> Answer:
     apex = _apex(sequence, window)
     crop = spatial.to_input(sequence.crops[apex][None])  # (1, 1, 64, 64)
     still = predict_in_batches(models.spatial, crop, device=models.device).numpy()[0]
-    return Answer(moving, still, fusion.mean(moving, still), window, apex)
+    return Answer(moving, still, fusion_settings.shipped(moving, still), window, apex)
 
 
 def predict_many(
@@ -266,7 +266,8 @@ def _course(sequence: FaceSequence, models: Models) -> tuple[np.ndarray, np.ndar
         around = [(max(0, m - half), min(frames, m + half + 1)) for m in middles[seen]]
         moving = _ask(sequence, models, around) if sequence.found.sum() > 1 else None
         there = presence(sequence.displacement, fps)[middles[seen], None] if moving is not None else 1.0
-        course[seen] = there * fusion.mean(moving, stills) + (1 - there) * np.eye(len(LABELS))[_NEUTRAL]
+        rest = np.eye(len(LABELS))[_NEUTRAL]
+        course[seen] = there * fusion_settings.shipped(moving, stills) + (1 - there) * rest
     return middles / fps, course
 
 

@@ -56,6 +56,7 @@ def work(folder):
             time.sleep(0.1)
 
 if __name__ == "__main__":
+    (Path(sys.argv[1]).parent / "ready").touch()
     try:
         spread(work, [sys.argv[1]] * 50, workers=2)
     except KeyboardInterrupt:
@@ -78,9 +79,10 @@ def test_interrupt_stops_the_workers_at_once_in_silence(
         start_new_session=True, env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])},
     )  # fmt: skip
     deadline = time.monotonic() + 60
-    while not early and len(list(folder.iterdir())) < 2 and time.monotonic() < deadline:
+    there = (lambda: (tmp_path / "ready").exists()) if early else (lambda: len(list(folder.iterdir())) == 2)
+    while not there() and time.monotonic() < deadline:
         time.sleep(0.05)
-    time.sleep(1.0 if early else 0.1)
+    time.sleep(0.3 if early else 0.1)
     (os.killpg if whole_group else os.kill)(work.pid, signal.SIGINT)
     start = time.monotonic()
     out, err = work.communicate(timeout=60)

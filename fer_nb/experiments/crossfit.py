@@ -33,8 +33,7 @@ PEOPLE, FOLDS = 400, 2  # each half of the fit people is read by networks traine
 STOP_SHARE = 0.1  # of the training people, who only decide when to stop
 WIDE = 78  # width at which two temporal networks have as many parameters as both branches together
 UNITS = (
-    ("temporal", 0), ("spatial", 0), ("temporal", 1), ("joint", 0), ("wide", 0), ("wide", 1), ("temporal", 2),
-    ("spatial", 1),
+    ("temporal", 0), ("spatial", 0), ("temporal", 1), ("joint", 0), ("wide", 0), ("wide", 1),
 )  # fmt: skip
 PLANS = {
     "temporal": Plan(epochs=14, learning_rate=3e-3, patience=6),

@@ -115,9 +115,9 @@ def read(ids: str, models: Models) -> dict[str, dict[str, list[str]]]:
     return out
 
 
-def happy(labels: list[str]) -> Interval:
-    """Share of people read as happy, with its interval."""
-    hits = np.array([label == "happiness" for label in labels], float)
+def share_of(label: str, said: list[str]) -> Interval:
+    """Share of people read as this label, with its interval."""
+    hits = np.array([each == label for each in said], float)
     return bootstrap(lambda rows: float(hits[rows].mean()), [str(i) for i in range(len(hits))])
 
 
@@ -146,14 +146,19 @@ def run(
     """Measure and record; ids of the test are recorded without suffix, development ids with `.odd`."""
     began = time.perf_counter()
     said = read(ids, models or shipped_models())
-    shares = {test: {branch: happy(labels) for branch, labels in by.items()} for test, by in said.items()}
+    shares = {
+        test: {branch: share_of("happiness", labels) for branch, labels in by.items()}
+        for test, by in said.items()
+    }
     for test, by in shares.items():
         print(
             f"london {ids}, {TESTS[test]} read as happiness: " + ", ".join(f"{b} {v}" for b, v in by.items())
         )
     if write:
         n = len(said["smile"]["fused"])
-        _write(ids, shares, _by_group(ids, said["smile"]["fused"]), n, time.perf_counter() - began)
+        calm = {branch: share_of("neutral", labels) for branch, labels in said["same"].items()}
+        parts = _by_group(ids, said["smile"]["fused"])
+        _write(ids, shares, calm, parts, n, time.perf_counter() - began)
         if ids == "even":
             results.log_look("london-even", n, shares["smile"]["fused"].value)
     return shares
@@ -172,6 +177,7 @@ def _by_group(ids: str, labels: list[str]) -> dict[str, tuple[Interval, int]]:
 def _write(
     ids: str,
     shares: dict[str, dict[str, Interval]],
+    calm: dict[str, Interval],
     parts: dict[str, tuple[Interval, int]],
     n: int,
     seconds: float,
@@ -200,6 +206,9 @@ def _write(
             middle = "" if branch == "fused" else f".{branch}"
             put(f"real.london_{name}{middle}{end}", shares[test][branch], **aim,
                 note=f"people; {TESTS[test]} read as happiness")  # fmt: skip
+    for branch in BRANCHES:
+        put(f"real.london_calm.{branch}{end}", calm[branch],
+            note="people; neutral pairs read as neutral by argmax over seven labels")  # fmt: skip
     for name, (share, people) in parts.items():
         put(f"real.london_groups.{name}{end}", share, n=people,
             note="people of the group; smiles whose fused answer is happiness")  # fmt: skip

@@ -103,7 +103,7 @@ def winners(
         raise BadInput(f"winners: table {values.shape} for {len(rows)} rows and {len(columns)} columns")
     behind = values.max(0) - values  # (R, C), 0 for the best
     with style():
-        fig, ax = canvas(2.4 + 0.62 * len(columns), 1.6 + 0.34 * len(rows))
+        fig, ax = canvas(3.0 + 0.66 * len(columns), 1.6 + 0.34 * len(rows))
         ax.imshow(np.minimum(behind, worst), cmap="Blues", vmin=0, vmax=1.25 * worst, aspect="auto")
         for (i, j), gap in np.ndenumerate(behind):
             best = gap == 0

@@ -73,7 +73,7 @@ def test_a_clip_without_a_face_is_wrong_for_all():
 
 
 def test_the_table_holds_every_rule_on_both_twins():
-    rows = fusion_system.system_table(asked(), asked(seed=1))
+    rows = fusion_system.system_table(asked(30), asked(), asked(seed=1))
     assert {row["rule"] for row in rows} == set(fusion_fit.RULES)
     by_name = {row["rule"]: row for row in rows}
     assert by_name["calibrated product"]["gain"] > 0

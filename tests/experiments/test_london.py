@@ -52,7 +52,7 @@ def test_unknown_ids_and_a_missing_folder(monkeypatch, tmp_path):
 
 
 def test_happy_counts_a_face_that_was_not_found_as_a_miss():
-    share = london.happy(["happiness"] * 3 + ["no face"])
+    share = london.share_of("happiness", ["happiness"] * 3 + ["no face"])
     assert share.value == 0.75 and share.low <= 0.75 <= share.high
 
 
@@ -81,6 +81,7 @@ def test_records_of_development_have_a_suffix_and_the_test_is_logged(ids, end, l
     assert results.load(f"real.london_false_alarm{end}").target == 0.05
     assert results.load(f"real.london_reversed{end}").direction == "down"
     assert results.load(f"real.london_groups.gender.male{end}").n == 2
+    assert results.load(f"real.london_calm.temporal{end}").value == 0
     assert results.load(f"real.london_groups.gender.female{end}").n == 1
     assert len(results.looks()) == looks
 

@@ -66,7 +66,7 @@ def test_training_is_kept_and_the_same_for_a_seed(small, monkeypatch):
     job = net.Job(pre.FULL, 3, 0)
     first = net.finished(job)
     assert first["train"].shape == (21,) and first["validate"][-1] == -1  # no face: no answer
-    assert first["course"][:, 0].tolist() == [3.0, 6.0]  # augmented: three times as long
+    assert first["course"][:, 0].tolist() == [2.0, 4.0]  # augmented: twice as long
     again = net.train(job)
     assert all(np.array_equal(first[name], again[name]) for name in first)
     monkeypatch.setattr(net, "train", lambda job: pytest.fail("trained twice"))
@@ -109,4 +109,4 @@ def test_run_writes_every_record_and_table(small, monkeypatch):
     assert results.load("preprocess.network.gap.full").value == pytest.approx(50)
     assert results.load("preprocess.network.augmentation_gain").value == 0
     table, curves = (pd.read_csv(small / "results" / name) for name in net.TABLES)
-    assert len(table) == 12 and set(curves.arm) == set(net.WATCHED) and len(curves) == 8
+    assert len(table) == 8 and set(curves.arm) == set(net.WATCHED) and len(curves) == 8

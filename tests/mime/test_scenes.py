@@ -40,8 +40,8 @@ def test_sessions_of_one_person_differ(everyday: list[Scene]) -> None:
 
 def test_light_has_a_direction_and_no_negative_color(everyday: list[Scene], shifted: list[Scene]) -> None:
     for scene in everyday + shifted:
-        assert scene.light.shape == (5, 3) and np.linalg.norm(scene.light[0]) == pytest.approx(1)
-        assert (scene.light[1:4] > 0).all()
+        assert scene.light.shape == (6, 3) and np.linalg.norm(scene.light[0]) == pytest.approx(1)
+        assert (scene.light[1:4] > 0).all() and 0 < scene.light[5, 0] <= 1
         assert scene.background.shape == (SAMPLES, SAMPLES, 3) and scene.background.dtype == np.float32
         assert scene.background.min() > 0 and scene.background.max() <= 1
 
@@ -67,7 +67,8 @@ def test_the_twin_has_a_worse_camera(everyday: list[Scene], shifted: list[Scene]
 def test_the_twin_is_lit_from_the_side_and_from_below(everyday: list[Scene], shifted: list[Scene]) -> None:
     up = np.array([scene.light[0, 1] for scene in everyday])
     twin = np.array([scene.light[0, 1] for scene in shifted])
-    assert up.min() > 0 and twin.min() < 0 and twin.mean() < up.mean()
+    assert up.min() >= np.sin(np.radians(-10)) - 1e-9, "everyday keys come from above, or little below"
+    assert np.mean(up > 0) > 0.6 and twin.min() < up.min() and twin.mean() < up.mean()
     sides = np.abs([scene.light[0, 0] for scene in shifted])
     assert sides.mean() > np.abs([scene.light[0, 0] for scene in everyday]).mean()
 

@@ -70,7 +70,7 @@ def test_paint_has_its_shapes_and_ranges(plain: skin.Skin) -> None:
     maps = 1 + len(skin.FURROW_UNITS)
     assert plain.albedo.shape == (skin.HEIGHT, skin.WIDTH, 3) and plain.albedo.dtype == np.float32
     assert plain.albedo.min() >= 0 and plain.albedo.max() <= 1
-    assert plain.slopes.shape == (maps, 2, skin.HEIGHT, skin.WIDTH) and plain.slopes.dtype == np.float32
+    assert plain.slopes.shape == (maps, 3, skin.HEIGHT, skin.WIDTH) and plain.slopes.dtype == np.float32
     assert plain.boxes.shape == (maps, 4) and plain.gloss.min() > 0
 
 
@@ -102,6 +102,13 @@ def test_brows_are_where_the_mesh_has_them() -> None:
     assert thin.sum() < 0.6 * brow.sum()
 
 
+def test_a_groove_loses_light_and_a_bulge_gains_it(plain: skin.Skin) -> None:
+    """The third map is the share of light lost: positive in grooves, negative on the raised cheek."""
+    lost = dict(zip(skin.FURROW_UNITS, plain.slopes[1:, 2], strict=True))
+    assert lost["AU9"].max() > 0.02 and lost["AU9"].min() >= 0
+    assert lost["AU12"].max() > 0.02 and lost["AU12"].min() < 0
+
+
 def test_furrows_are_flat_outside_their_boxes(plain: skin.Skin) -> None:
     for slope, (top, bottom, left, right) in zip(plain.slopes[1:], plain.boxes[1:], strict=True):
         outside = np.ones(slope.shape[1:], bool)
@@ -112,6 +119,8 @@ def test_furrows_are_flat_outside_their_boxes(plain: skin.Skin) -> None:
 def test_furrows_deepen_with_depth_and_stay_for_the_old() -> None:
     shallow, deep = (skin.furrows(np.random.default_rng(2), d, 0.0) for d in (0.5, 1.0))
     np.testing.assert_allclose(deep[1:], 2 * shallow[1:], rtol=1e-5)
-    assert (deep[1:] <= 0).all() and deep[1:].min() < 0, "a furrow is a groove"
+    assert np.mean(deep[1:].min((1, 2)) < 0) > 0.7, "a furrow is a groove, though not all have every one"
+    for unit, height in zip(skin.FURROW_UNITS, deep[1:], strict=True):
+        assert height.max() == 0 or unit in ("AU6", "AU12"), "only a raised cheek bulges"
     young, old = (skin.furrows(np.random.default_rng(2), 1.0, age)[0] for age in (0.0, 1.0))
     assert old.min() < young.min()
