@@ -32,6 +32,9 @@ class Settings:
     final: float = 1.0
 
 
+MEAN = Settings()  # the plain mean of both branches; nothing is fitted
+
+
 def apply(settings: Settings, p: np.ndarray) -> np.ndarray:
     """Fuse opinions (M, ..., C) by a rule with its constants; return probabilities (..., C).
 
@@ -80,16 +83,25 @@ def shipped_settings() -> Settings:
 
 
 def shipped(temporal: np.ndarray | None, spatial: np.ndarray | None) -> np.ndarray:
-    """Fuse the probabilities (..., C) of the shipped branches by the rule that won on validation.
+    """Fuse the probabilities (..., C) of the shipped branches by the rule that won on validation."""
+    return fuse(shipped_settings(), temporal, spatial)
 
-    Where one branch cannot run, the other speaks alone, at its own temperature.
+
+def fuse(settings: Settings, temporal: np.ndarray | None, spatial: np.ndarray | None) -> np.ndarray:
+    """Fuse the probabilities (..., C) of two branches of which one may be unable to run.
+
+    The other then speaks alone, at its own temperature.
 
     Raises
     ------
     BadInput
-        If both are None, their shapes differ, they are no probabilities, or the constants are missing.
+        If both are None, their shapes differ, or they are no probabilities.
+
+    Examples
+    --------
+    >>> fuse(Settings(), None, np.array([0.4, 0.6])).round(2).tolist()
+    [0.4, 0.6]
     """
-    settings = shipped_settings()
     if temporal is None or spatial is None:
         p = opinions(*(q for q in (temporal, spatial) if q is not None))[0]
         return scale(np.log(np.maximum(p, _TINY)), settings.temperatures[0 if spatial is None else 1])

@@ -34,11 +34,12 @@ _NEUTRAL = LABELS.index("neutral")
 
 @dataclass(frozen=True)
 class Models:
-    """The two branches, ready to be asked."""
+    """The two branches, ready to be asked, and how their answers are fused: by their mean unless told."""
 
     temporal: nn.Module
     spatial: nn.Module
     device: str = "cpu"
+    fusion: fusion_settings.Settings = fusion_settings.MEAN
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,7 @@ def shipped_models(device: str = "cpu") -> Models:
         temporal.load(data_version=VERSION, device=where),
         spatial.load(data_version=VERSION, device=where),
         where,
+        fusion_settings.shipped_settings(),
     )
 
 
@@ -200,7 +202,7 @@ def judge(sequence: FaceSequence, models: Models) -> Answer:
     apex = _apex(sequence, window)
     crop = spatial.to_input(sequence.crops[apex][None])  # (1, 1, 64, 64)
     still = predict_in_batches(models.spatial, crop, device=models.device).numpy()[0]
-    return Answer(moving, still, fusion_settings.shipped(moving, still), window, apex)
+    return Answer(moving, still, fusion_settings.fuse(models.fusion, moving, still), window, apex)
 
 
 def predict_many(
@@ -267,7 +269,7 @@ def _course(sequence: FaceSequence, models: Models) -> tuple[np.ndarray, np.ndar
         moving = _ask(sequence, models, around) if sequence.found.sum() > 1 else None
         there = presence(sequence.displacement, fps)[middles[seen], None] if moving is not None else 1.0
         rest = np.eye(len(LABELS))[_NEUTRAL]
-        course[seen] = there * fusion_settings.shipped(moving, stills) + (1 - there) * rest
+        course[seen] = there * fusion_settings.fuse(models.fusion, moving, stills) + (1 - there) * rest
     return middles / fps, course
 
 

@@ -11,7 +11,9 @@ from tests.faces import sequence
 @pytest.fixture
 def branches() -> tuple[temporal.TemporalNet, spatial.SpatialNet]:
     torch.manual_seed(0)
-    return temporal.TemporalNet(hidden=8).eval(), spatial.SpatialNet(growth=4, stem=4, layers=(1, 1, 1)).eval()
+    return temporal.TemporalNet(hidden=8).eval(), spatial.SpatialNet(
+        growth=4, stem=4, layers=(1, 1, 1)
+    ).eval()
 
 
 def test_before_training_the_joint_logits_are_those_of_the_branches_added(branches):

@@ -22,7 +22,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("splits", "_mediapipe", "landmarks"),
     ("features", "crops", "crop_ladder", "illumination", "preprocess"),
     ("augment", "shading", "training", "evaluation", "calibration", "reliability", "checkpoints"),
-    ("temporal", "spatial", "small_nets", "own_neutral", "feature_reuse", "densenet"),
+    ("temporal", "spatial", "small_nets", "own_neutral", "named_stills", "feature_reuse", "densenet"),
     ("sequence_nets", "time_views", "regions"),
     ("fusion", "fusion_fit", "fusion_settings", "joint"),
     ("timeline", "overlay", "prediction", "report"),
