@@ -5,8 +5,9 @@ One model, principal components and a support vector machine as in chapter 01, l
 twin. The ladder adds one step after the other: whole frame, box around the face, alignment on the eyes,
 oval, evened light, augmentation (three varied copies of each still). Other arms even out light in other
 ways, or leave one step out of the full recipe. The model is fast, so every arm runs on three groups of
-people; what a network does on the same ladder is in `preprocessing_network`. Nothing is tuned or chosen on
-*validate*. The painted tones of `shading` are left out; they are made for the step to real faces.
+people; what a network does on the same ladder is in `preprocessing_network`. Its settings are those of
+chapter 01; that it runs on this model at all was decided after small pilots, which looked at *validate*. The
+painted tones of `shading` are left out; they are made for the step to real faces.
 
 Hypotheses, written before the first run. Numbers in points, on *validate*, 20 people if nothing else is
 said. They follow Lopes et al. (2017), Table 10: spatial normalization +34, intensity +3 alone and -1 after
