@@ -63,13 +63,15 @@ class Examination:
     cache: Mapping[str, Any]
     face_finder: str | None  # None: it works; else what is wrong
     devices: tuple[str, ...]
+    fusion: str | None = None  # None: its constants are read; else what is wrong
 
     @property
     def can_predict(self) -> bool:
         """Whether `fer-nb predict` can run; a version that differs only warns."""
         installed = all(package.installed for package in self.packages)
         usable = {weights.name for weights in self.weights if weights.usable}
-        return self.python_ok and installed and self.face_finder is None and usable >= set(BRANCHES)
+        parts = self.face_finder is None and self.fusion is None
+        return self.python_ok and installed and parts and usable >= set(BRANCHES)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""
@@ -98,6 +100,7 @@ def examine() -> Examination:
         cache=look_at_cache(cache_dir()),
         face_finder=_face_finder(),
         devices=_devices(),
+        fusion=_fusion() if complete else None,
     )
 
 
@@ -172,6 +175,17 @@ def _weights(name: str) -> Weights:
     return Weights(name, version, True, _one_line(caught[0].message) if caught else None)
 
 
+def _fusion() -> str | None:
+    """Read the constants of the shipped fusion; return what is wrong with them, if anything."""
+    from .fusion_settings import shipped_settings
+
+    try:
+        shipped_settings()
+    except FerError as error:
+        return _one_line(error)
+    return None
+
+
 def look_at_cache(folder: Path) -> dict[str, Any]:
     """Return what the cache holds, files and bytes by data set and block, and whether it can be written.
 
@@ -241,6 +255,7 @@ def as_text(found: Examination) -> str:
     for w in found.weights:
         good = w.usable and w.problem is None
         lines.append(f"{_tick(good)} weights {w.name}, data {w.data_version}: {w.problem or 'load'}")
+    lines.append(f"{_tick(found.fusion is None)} fusion: {found.fusion or 'its constants load'}")
     lines.append(
         f"     devices: {', '.join(found.devices) or 'none'}; data version in force: {found.data_version}"
     )

@@ -52,6 +52,7 @@ def test_well(monkeypatch: pytest.MonkeyPatch) -> None:
         {"weights": WELL.weights[:1]},
         {"weights": (WELL.weights[0], Weights("spatial", None, False, "spatial.json: no such weights"))},
         {"face_finder": "no face found"},
+        {"fusion": "fusion.json: missing or damaged"},
     ],
 )
 def test_what_keeps_predict_from_running_is_2(
@@ -112,6 +113,19 @@ def test_weights_that_cannot_be_used_are_one_line(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(checkpoints, "WEIGHTS", tmp_path)
     told = doctor._weights("temporal")
     assert not told.usable and told.problem and "temporal" in told.problem and "\n" not in told.problem
+
+
+def test_missing_constants_of_the_fusion_are_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fer_nb import checkpoints, fusion_settings
+
+    assert doctor._fusion() is None
+    monkeypatch.setattr(checkpoints, "WEIGHTS", tmp_path)
+    fusion_settings.shipped_settings.cache_clear()
+    told = doctor._fusion()
+    fusion_settings.shipped_settings.cache_clear()
+    assert told and "fusion.json" in told and "\n" not in told
 
 
 def test_cache_is_counted_by_block_and_an_unwritable_one_is_seen(tmp_path: Path) -> None:
