@@ -28,7 +28,6 @@ from jupyter_cache.base import CacheBundleIn
 
 ROOT = Path(__file__).resolve().parents[1]
 SECONDS_PER_CELL = 300
-SKIPPED = {".pyc", ".pyo"}
 
 
 def notebooks(root: Path = ROOT) -> list[Path]:
@@ -54,9 +53,10 @@ def costs(root: Path = ROOT) -> dict[str, dict[str, Any]]:
 def surroundings(root: Path = ROOT) -> str:
     """Return a hash of all that a notebook's outputs depend on, besides its own code.
 
-    Records under `book.` are left out: they are measured on the notebooks themselves.
+    Records under `book.` are left out: they are measured on the notebooks themselves. So is what Python and
+    Numba keep in `__pycache__`: the first run on a new machine writes it.
     """
-    package = [p for p in (root / "fer_nb").rglob("*") if p.is_file() and p.suffix not in SKIPPED]
+    package = [p for p in (root / "fer_nb").rglob("*") if p.is_file() and "__pycache__" not in p.parts]
     records = [p for p in (root / "results").rglob("*") if p.is_file() and not p.name.startswith("book.")]
     digest = hashlib.sha256()
     for path in sorted([*package, *records, root / "requirements.lock"]):

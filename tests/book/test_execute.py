@@ -48,6 +48,7 @@ def project(tmp_path: Path) -> Path:
         ("results/book.notebook_seconds_max.json", False),
         ("book/index.md", False),
         ("fer_nb/__pycache__/x.pyc", False),
+        ("fer_nb/mime/__pycache__/raster.py310.nbi", False),
     ],
 )
 def test_the_key_covers_what_moves_outputs(project: Path, name: str, matters: bool) -> None:
