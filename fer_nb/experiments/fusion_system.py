@@ -12,6 +12,7 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,6 @@ from scipy.special import softmax
 from .. import (
     calibration,
     checkpoints,
-    evaluation,
     fusion,
     fusion_fit,
     fusion_settings,
@@ -32,8 +32,10 @@ from ..cache import atomic_write
 from ..labels import LABELS, index
 from ..prediction import judge, shipped_models
 from ..preprocess import face_sequences
+from ..reliability import ece
 from .crossfit import read
 from .fusion_data import Pooled, cross_fit, gather, over_people
+from .fusion_rules import put as put_record
 from .fusion_rules import rule_of_validation, write_csv
 
 RECORDS = (
@@ -41,6 +43,7 @@ RECORDS = (
     "fusion.calibration_error", "fusion.calibration_error.mean",
 )  # fmt: skip
 COMMAND = "python -m fer_nb.experiments.fusion_system"
+BINS = 15  # of confidence, in the expected calibration error
 SESSIONS = (0,)  # of *validate*; more of them (1, 2) narrow the intervals and cost minutes
 CANDIDATES = ("sum", "calibrated sum", "calibrated product", "standardized logits", "calibrated mix M1")
 
@@ -101,15 +104,6 @@ def held_out_accuracy(
     return out, single & np.isfinite(asked["z"]).all((0, 2))
 
 
-def calibration_error(p: np.ndarray, truth: np.ndarray, *, bins: int = 15) -> float:
-    """Return the expected calibration error (torchmetrics): how far confidence is from being right."""
-    import torch
-    from torchmetrics.functional.classification import multiclass_calibration_error
-
-    given = torch.from_numpy(np.asarray(p, np.float32)), torch.from_numpy(truth)
-    return float(multiclass_calibration_error(*given, num_classes=p.shape[-1], n_bins=bins))
-
-
 def system_table(
     wide: dict[str, Any], plain: dict[str, Any], shifted: dict[str, Any]
 ) -> list[dict[str, Any]]:
@@ -159,13 +153,7 @@ def winner(asked: dict[str, Any]) -> tuple[str, dict[str, float]]:
     return max(score, key=lambda rule: (round(score[rule], 6), folds[rule])), score
 
 
-def put(id: str, value: evaluation.Interval | float, **fields: Any) -> None:
-    """Write one record of this module."""
-    if isinstance(value, evaluation.Interval):
-        fields |= {"low": value.low, "high": value.high}
-        value = value.value
-    about = {"dataset": "mime", "data_version": mime.VERSION, "command": COMMAND}
-    results.write(results.record(id, value, **{**about, **fields}))
+put = partial(put_record, command=COMMAND)  # one record of this module
 
 
 def write_constants(fitted: fusion_settings.Settings, score: dict[str, float], clips: int) -> None:
@@ -223,8 +211,8 @@ def run() -> None:
         ".mean": (fusion.weighted_sum(p), "the plain mean of both branches"),
     }
     for end, (fused, what) in errors.items():
-        note = f"expected calibration error, 15 bins, of {what}"
-        put(f"fusion.calibration_error{end}", calibration_error(fused, truth), n=len(truth), split=split,
+        note = f"expected calibration error, {BINS} bins, of {what}"
+        put(f"fusion.calibration_error{end}", ece(fused, truth, bins=BINS), n=len(truth), split=split,
             note=note)  # fmt: skip
     print(f"fusion_system: {rule}, {fitted}, {score}")
 

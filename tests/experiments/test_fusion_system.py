@@ -47,7 +47,7 @@ def test_settings_learn_what_the_rule_needs(rule):
         assert fitted.temperatures == (1.0, 1.0)
     fused = fusion_settings.apply(fitted, softmax(data["z"], axis=-1))
     assert (fused.argmax(-1) == data["truth"]).mean() > 0.9
-    assert fusion_system.calibration_error(fused, data["truth"]) < 0.08
+    assert fusion_system.ece(fused, data["truth"], bins=fusion_system.BINS) < 0.08
 
 
 def test_constants_never_meet_who_is_scored(monkeypatch):
