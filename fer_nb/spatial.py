@@ -80,7 +80,8 @@ def _transition(channels: int, out: int, dropout: float) -> nn.Sequential:
 class SpatialNet(nn.Module):
     """A small DenseNet from scratch (Huang et al. 2017) with GroupNorm in place of BatchNorm.
 
-    Maps (B, 1, 64, 64) in [0, 1] to (B, 7) logits.
+    Maps (B, 1, 64, 64) in [0, 1] to (B, 7) logits. A face and its mirror image show the same expression:
+    training mirrors half of the stills at random, evaluation averages the logits of both.
 
     Examples
     --------
@@ -120,7 +121,8 @@ class SpatialNet(nn.Module):
         self.units = nn.Sequential(nn.Flatten(), nn.Dropout(0.3), nn.Linear(channels * 16, units))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.maps(x))  # (B, C, 4, 4) -> (B, 7)
+        logits = self.head(self.maps(x))  # (B, C, 4, 4) -> (B, 7)
+        return logits if self.training else (logits + self.head(self.maps(x.flip(-1)))) / 2
 
     def maps(self, x: Tensor) -> Tensor:
         """Return the last feature maps, (B, C, 4, 4)."""

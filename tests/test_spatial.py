@@ -85,3 +85,10 @@ def test_both_tasks_teach_and_unsure_stills_teach_units_only():
     net, x = spatial.SpatialNet(), torch.rand(4, 1, 64, 64)
     spatial.loss(net, x, torch.tensor([0, 1, 2, -100]), torch.rand(4, 22)).backward()
     assert net.head[-1].weight.grad.abs().sum() > 0 and net.units[-1].weight.grad.abs().sum() > 0
+
+
+def test_a_face_and_its_mirror_image_are_read_alike():
+    torch.manual_seed(0)
+    net, x = spatial.SpatialNet().eval(), torch.rand(2, 1, 64, 64)
+    assert torch.allclose(net(x), net(x.flip(-1)), atol=1e-5)
+    assert not torch.allclose(net.head(net.maps(x)), net(x), atol=1e-5)

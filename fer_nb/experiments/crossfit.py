@@ -38,7 +38,7 @@ UNITS = (
 PLANS = {
     "temporal": Plan(epochs=14, learning_rate=3e-3, patience=6),
     "wide": Plan(epochs=14, learning_rate=3e-3, patience=6),
-    "spatial": Plan(epochs=16, learning_rate=4e-3, patience=6),
+    "spatial": Plan(epochs=30, learning_rate=4e-3, patience=8),
     "joint": Plan(epochs=4, learning_rate=1e-3, patience=4),
 }
 REPEATS = {"temporal": 2, "wide": 2, "spatial": 4, "joint": 2}  # draws from each clip in an epoch

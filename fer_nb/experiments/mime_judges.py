@@ -1,4 +1,7 @@
-"""What do two networks trained on real faces make of Mime's? They judge; nothing is fitted to them.
+"""What do two networks trained on real faces make of Mime's? `python -m fer_nb.experiments.mime_judges`.
+
+They judge; nothing is fitted to them. While faces are drawn, the people judged are those of *validate*. The
+figure that counts is one run on the *sealed* block, whose faces nobody has seen: `--sealed`, once a release.
 
 The first judge is MediaPipe's blendshape model: when one action unit is rendered stronger, the score of the
 matching blendshape must rise. The second is an expression network in JavaScript, run by Node outside the
@@ -13,6 +16,7 @@ missing; each use is appended to `results/looks.jsonl`.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
@@ -55,7 +59,9 @@ MATCH: dict[str, tuple[str, ...]] = {
     "AU27": ("jawOpen",),
     "AU43": ("eyeBlinkLeft", "eyeBlinkRight"),
 }
-RECORDS = ("mime.blendshape_response", "mime.read_by_real_network")
+# What `make results` may remake. `mime.read_by_real_network`, on sealed people, is made by `--sealed` alone.
+RECORDS = ("mime.blendshape_response", "mime.read_by_real_network.validate")
+SEALED = "mime.read_by_real_network"
 LEVELS = np.linspace(0, 1, 6)
 PEOPLE, FIRST = 20, 1_000  # of the validate block
 
@@ -88,9 +94,9 @@ def respond(curve: np.ndarray) -> bool:
 
 def put(id: str, value: float, **fields: Any) -> None:
     """Write one record of this module."""
-    about = {"dataset": "Mime", "data_version": mime.VERSION, "split": "validate", "direction": "up"}
-    command = f"fer-nb results make {id}"
-    results.write(results.record(id, value, command=command, **about, **fields))
+    about = {"dataset": "Mime", "data_version": mime.VERSION, "split": "validate", "direction": "up",
+             "command": f"fer-nb results make {id}"}  # fmt: skip
+    results.write(results.record(id, value, **{**about, **fields}))
 
 
 def crosstalk(table: np.ndarray) -> str:
@@ -114,13 +120,13 @@ def blendshape_response(model: Path) -> None:
     put("mime.blendshape_response", value, unit="share of action units", n=len(MATCH), target=0.8, note=note)
 
 
-def apex_stills(people: int = 50) -> list[tuple[str, int, np.ndarray]]:
-    """Return (label, person, image) of apex frames at full strength: six classes, people of `validate`."""
+def apex_stills(people: int = 50, block: str = "validate") -> list[tuple[str, int, np.ndarray]]:
+    """Return (label, person, image) of apex frames at full strength: six classes, first people of a block."""
     from ..mime import render
 
     out, rng = [], np.random.default_rng(0)
     for person in range(people):
-        model = dressed("validate", person, 0)
+        model = dressed(block, person, 0)
         for label in LABELS[1:]:
             amounts = np.zeros(len(INDEX))
             for unit, typical in PROTOTYPES[label][int(rng.integers(len(PROTOTYPES[label])))].items():
@@ -161,9 +167,9 @@ def ask_script(script: Path, stills: list[tuple[str, int, np.ndarray]]) -> dict[
             ) from error
 
 
-def real_network(script: Path) -> None:
-    """Fill `mime.read_by_real_network`: apex frames that the outside judge reads as intended."""
-    said = ask_script(script, apex_stills())
+def real_network(script: Path, *, block: str = "validate") -> None:
+    """Record the share of apex frames that the outside judge reads as intended, on a block's people."""
+    said = ask_script(script, apex_stills(block=block))
     answers = {label: said["confusion"].get(label, {}) for label in LABELS[1:]}
     counts = {label: (row.get(label, 0), sum(row.values())) for label, row in answers.items()}
     hits = np.concatenate([np.repeat([1.0, 0.0], [right, all - right]) for right, all in counts.values()])
@@ -171,9 +177,18 @@ def real_network(script: Path) -> None:
     neutral = sum(row.get("neutral", 0) for row in answers.values())
     note = ", ".join(f"{label} {right}/{all}" for label, (right, all) in counts.items())
     note += f"; {said['no_face']} without a face, {neutral} read as neutral"
-    results.log_look("face-api-expression", len(hits), share.value)
-    put("mime.read_by_real_network", share.value, unit="share of apex frames", low=share.low, high=share.high,
-        n=len(hits), note=note)  # fmt: skip
+    about: dict[str, Any] = {
+        "unit": "share of apex frames",
+        "low": share.low,
+        "high": share.high,
+        "split": block,
+    }
+    if block == "sealed":
+        results.log_look("face-api-expression, sealed people", len(hits), share.value)
+        about |= {"target": 0.5, "command": "python -m fer_nb.experiments.mime_judges --sealed"}
+    else:
+        results.log_look("face-api-expression", len(hits), share.value)
+    put(SEALED if block == "sealed" else f"{SEALED}.{block}", share.value, n=len(hits), note=note, **about)
 
 
 def run() -> None:
@@ -189,5 +204,17 @@ def run() -> None:
             )
 
 
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--sealed", action="store_true", help="the one run on sealed people, for a release")
+    if not parser.parse_args().sealed:
+        return run()
+    path = os.environ.get("FER_NB_JUDGE", "")
+    if not Path(path).is_file():
+        raise BadInput(f"FER_NB_JUDGE={path!r}: names no file: set it to the judge's script")
+    real_network(Path(path), block="sealed")
+
+
 if __name__ == "__main__":
-    run()
+    main()

@@ -6,7 +6,7 @@ at all, checked when read, and made again when damaged, so a killed run goes on 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -262,24 +262,42 @@ def block(
         for session in sessions
         for first in range(0, count, GROUP)
     ]
-    make_missing(jobs, workers, progress)
-    return [made for job in jobs for made in _read_group(job) if (made.conditions or {})["person"] < count]
+    title = f"{VERSION} {name}" if progress else None
+    return kept(jobs, _make_group, _clip, people=count, workers=workers, title=title)
 
 
-def _read_group(job: Job) -> list[Clip]:
+def kept(
+    jobs: Sequence[Any],
+    make: Callable[[Any], Any],
+    rebuild: Callable[..., Clip],
+    *,
+    people: int,
+    workers: int | None = None,
+    title: str | None = None,
+) -> list[Clip]:
+    """Make the cache files that do not exist yet, in processes; return the clips of the first `people`.
+
+    Parameters
+    ----------
+    jobs : what to make; each begins with its file and its block
+    make : makes the file of a job
+    rebuild : makes a clip of a block's name and the fields of a packed clip
+    workers : processes; None for one a core
+    title : of the progress bar; None for no bar
+    """
+    todo = [job for job in jobs if not job[0].exists()]
+    if todo:
+        spread(make, todo, workers=min(workers or cores(), len(todo)), progress=title)
+    made = (clip for job in jobs for clip in _read(job, make, rebuild))
+    return [clip for clip in made if (clip.conditions or {})["person"] < people]
+
+
+def _read(job: Any, make: Callable[[Any], Any], rebuild: Callable[..., Clip]) -> list[Clip]:
     """Read the clips of a few people; make them again if the file was damaged since."""
     arrays = cache.load_arrays(job[0])
     if arrays is None:
-        _make_group(job)
+        make(job)
         arrays = cache.load_arrays(job[0])
     if arrays is None:
         raise CacheError(f"{job[0]}: is damaged as soon as it is written: set FER_NB_CACHE to another folder")
-    return [_clip(job[1], **fields) for fields in unpack(arrays)]
-
-
-def make_missing(jobs: list[Job], workers: int | None, progress: bool) -> None:
-    """Make the cache files that do not exist yet, in processes, with a progress bar."""
-    todo = [job for job in jobs if not job[0].exists()]
-    if todo:
-        title = f"{VERSION} {todo[0][1]}" if progress else None
-        spread(_make_group, todo, workers=min(workers or cores(), len(todo)), progress=title)
+    return [rebuild(job[1], **fields) for fields in unpack(arrays)]

@@ -68,6 +68,7 @@ PROTOTYPES: dict[str, list[dict[str, float]]] = {
     ],
 }
 EXTRAS = ("AU2", "AU7", "AU14", "AU17", "AU24", "AU25", "AU18")
+OPENERS = ("AU16", "AU22", "AU25", "AU26", "AU27")  # units that part the lips
 STRENGTH = (0.35, 1.0)  # range of a clip's overall intensity
 FRAMES = (12, 20)  # frames of a clip, both ends included; the mean is 16
 RATES = (8.0, 10.0, 12.5, 15.0)  # frames a second
@@ -125,8 +126,12 @@ def _talk(rng: np.random.Generator, seconds: np.ndarray, units: np.ndarray) -> N
 
 
 def _tension(rng: np.random.Generator, style: Style) -> np.ndarray:
-    """Return the resting level of each unit in one clip (U,): the person's own, and that of the day."""
+    """Return the resting level of each unit in one clip (U,): the person's own, and that of the day.
+
+    Tension closes a mouth rather than opening it: at rest the lips touch, the jaw hangs free.
+    """
     today = np.clip(rng.normal(0, 0.035, len(UNITS)), 0, 0.12)
+    today[[INDEX[unit] for unit in OPENERS]] = 0
     return style.rest * rng.uniform(0, 2, len(UNITS)) + today
 
 
@@ -190,7 +195,8 @@ def make_course(
     talking = bool(rng.random() < 0.2)
     if talking:
         _talk(rng, seconds, units)
-    for u in rng.choice(len(UNITS), 4, replace=False):  # the small restlessness of a real face
+    still = [i for i, unit in enumerate(UNITS) if unit not in OPENERS]
+    for u in rng.choice(still, 4, replace=False):  # the small restlessness of a real face
         units[:, u] += np.clip(wander(rng, seconds, 0.05, 1)[:, 0], 0, 0.12)
     blink = np.maximum(units[:, INDEX["AU43"]], blinks(rng, seconds, style.blink))
     units[:, INDEX["AU43"]] = blink

@@ -1,6 +1,8 @@
 """Who a Mime person is: the shape of the face, its paint, and a personal style of moving it.
 
 Everything follows from the person's number; sessions change light, hair and clothes but nothing here.
+Distances between the corners of the eyes follow Farkas (1994), *Anthropometry of the Head and Face*; the
+height of the brows follows McKinney, Mossie and Zukowski (1991), "Criteria for the forehead lift".
 """
 
 from __future__ import annotations
@@ -100,17 +102,20 @@ def face_shape(rng: np.random.Generator) -> np.ndarray:
     p[:, :1] *= 1 + np.clip(np.abs(tm.REST[:, :1]) - 0.5, 0, None) * n(0, 0.22)  # face width
     p[:, 2:3] *= 1 + n(0, 0.05)  # depth
     nose, tip = _bump(tm.REST, 0.15, -0.37, 0.10, 0.10), _bump(tm.REST, 0.0, -0.30, 0.10, 0.13)
-    p[:, :1] += sign * nose * n(-0.012, 0.022)
+    p[:, :1] += sign * nose * n(-0.018, 0.022)
     p[:, 2:3] += tip * n(0, 0.045)
     p[:, 1:2] += tip * n(0, 0.020)
     p[:, 2:3] += _bump(tm.REST, 0.0, -0.05, 0.06, 0.10) * n(0, 0.025)  # bridge
     eye = _bump(tm.REST, 0.345, 0.02, 0.15, 0.07)
-    p[:, 1:2] += eye * (y - 0.01) * n(0, 0.16)  # opening
+    p[:, 1:2] += eye * (y - 0.01) * n(0.08, 0.16)  # opening: about 10 mm
     p[:, :1] += sign * eye * (np.abs(p[:, :1]) - 0.345) * n(0, 0.06)
     p[:, 1:2] += eye * (np.abs(p[:, :1]) - 0.345) * n(0, 0.10)  # slant
     p[:, :1] += sign * eye * n(0, 0.014)  # spacing
+    inner = _bump(tm.REST, 0.192, -0.02, 0.05, 0.04)  # inner corners: 32 mm apart, at the outer ones' height
+    p[:, :1] -= sign * inner * 0.010
+    p[:, 1:2] += inner * 0.010
     brow = _bump(tm.REST, 0.36, 0.20, 0.24, 0.06)
-    p[:, 1:2] += brow * n(0, 0.020)
+    p[:, 1:2] += brow * n(-0.015, 0.020)  # height: upper edge about 25 mm above the pupil
     p[:, 1:2] += brow * (np.abs(p[:, :1]) - 0.36) * n(0, 0.10)
     p[:, 2:3] += brow * n(0, 0.020)
     lips = _bump(tm.REST, 0.0, -0.685, 0.26, 0.10)
@@ -119,7 +124,7 @@ def face_shape(rng: np.random.Generator) -> np.ndarray:
         lips * (y + 0.685) * (up * np.clip(n(0, 0.28), -0.45, 0.6) + low * np.clip(n(0, 0.22), -0.4, 0.5))
     )
     p[:, :1] *= 1 + _bump(tm.REST, 0.14, -0.685, 0.16, 0.09) * n(0, 0.07)  # mouth width
-    p[:, 1:2] += _bump(tm.REST, 0.285, -0.68, 0.05, 0.04) * n(-0.020, 0.010)  # resting corners
+    p[:, 1:2] += _bump(tm.REST, 0.285, -0.68, 0.05, 0.04) * n(-0.009, 0.013)  # resting corners
     p[:, 2:3] += lips * n(0, 0.025) + _bump(tm.REST, 0, -1.08, 0.16, 0.12) * n(0, 0.05)
     p[:, 2:3] += _bump(tm.REST, 0.48, -0.35, 0.16, 0.16) * n(0, 0.03)
     for _ in range(8):
@@ -203,7 +208,7 @@ def make_person(seed: int) -> Person:
     iris = IRISES[rng.integers(0, 2 if dark else 6)] * rng.uniform(0.4, 0.9)
     eye = {
         "iris": rng.uniform(0.44, 0.54),
-        "white": rng.uniform(0.12, 0.34),
+        "white": rng.uniform(0.26, 0.56),
         "radius": rng.uniform(0.125, 0.140),
     }
     mouth = {

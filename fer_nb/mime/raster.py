@@ -114,11 +114,11 @@ def _eye(hx, hy, v, eye, normal):  # type: ignore[no-untyped-def]
         r += (for_r * (0.6 + 0.4 * shade) - r) * rim
         g += (for_g * (0.6 + 0.4 * shade) - g) * rim
         b += (for_b * (0.6 + 0.4 * shade) - b) * rim
-    if v > 0.62:
-        lash = min(1.0, (v - 0.62) / 0.2) * 0.85
+    if v > 0.70:
+        lash = min(1.0, (v - 0.70) / 0.2) * 0.85
         r, g, b = r * (1 - lash), g * (1 - lash), b * (1 - lash)
-    if v < 0.2:
-        lash = (0.2 - v) / 0.2 * 0.6
+    if v < 0.12:
+        lash = (0.12 - v) / 0.12 * 0.5
         r, g, b = r * (1 - lash), g * (1 - lash), b * (1 - lash)
     return r, g, b
 

@@ -134,10 +134,13 @@ def masks() -> dict[str, np.ndarray]:
             + 0.22 * _blob(side * 0.36, 0.085, 0.15, 0.035)
         )
         shade += (0.22 * _blob(side * 0.36, -0.055, 0.15, 0.03)
-                  + 1.10 * _blob(side * 0.085, -0.432, 0.036, 0.016))  # fmt: skip
-        shade += 0.30 * _blob(side * 0.235, -0.37, 0.014, 0.045)
+                  + 1.10 * _blob(side * 0.080, -0.434, 0.030, 0.016))  # fmt: skip
+        shade += 0.20 * _blob(side * 0.235, -0.37, 0.014, 0.045)
+        shade += 0.40 * _blob(side * 0.185, -0.015, 0.022, 0.022)  # corners of the eye
+        shade += 0.40 * _blob(side * 0.505, 0.005, 0.03, 0.022)
         shade += 0.25 * _blob(side * 0.285, -0.69, 0.02, 0.02)
-    shade += 0.18 * _blob(0, -0.47, 0.10, 0.02) + 0.28 * _blob(0, -0.845, 0.14, 0.028)
+    shade += 0.28 * _blob(0, -0.49, 0.11, 0.035) + 0.15 * _blob(0, -0.64, 0.17, 0.025)
+    shade += 0.28 * _blob(0, -0.845, 0.14, 0.028)
     gx, gy = plane()
     under = np.clip((-1.22 - gy) / 0.12, 0, 1) * 0.15
     line = rest[list(tm.UPPER_LIP_INNER)]

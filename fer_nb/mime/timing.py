@@ -23,12 +23,11 @@ from typing import Any
 import numpy as np
 
 from .. import cache
-from .._parallel import cores, spread
 from ..clips import Clip
-from ..errors import BadInput, CacheError
+from ..errors import BadInput
 from . import blocks, render
-from .courses import PROTOTYPES, Course, blinks, wander
-from .packing import JpegFrames, pack, unpack
+from .courses import OPENERS, PROTOTYPES, Course, blinks, wander
+from .packing import JpegFrames, pack
 from .people import Style
 from .populations import LICENCE, VERSION, bare, fingerprint, spec, subject_id
 from .units import INDEX, UNITS
@@ -38,7 +37,6 @@ KINDS: tuple[str, ...] = tuple(kind for pair in PAIRS.values() for kind in pair)
 LABEL = {"springs": "happiness", "grows": "happiness", "twice": "surprise", "once": "surprise"}
 RATES = (12.5, 15.0)  # frames a second
 STRENGTH = (0.55, 1.0)
-GROUP = 5  # people in one cache file
 
 Job = tuple[Path, str, int, int, int, bool]  # file, block, first person, last, session, shifted
 
@@ -121,7 +119,8 @@ def make_course(
     level = levels(kind, same)
     seconds = np.arange(len(level)) / fps
     units = level[:, None] * target + style.rest * own.uniform(0, 2, len(UNITS))  # (T, U)
-    for u in own.choice(len(UNITS), 4, replace=False):
+    still = [i for i, unit in enumerate(UNITS) if unit not in OPENERS]
+    for u in own.choice(still, 4, replace=False):
         units[:, u] += np.clip(wander(own, seconds, 0.05, 1)[:, 0], 0, 0.12)
     shut = INDEX["AU43"]
     units[:, shut] = np.maximum(units[:, shut], blinks(own, seconds, style.blink))
@@ -231,18 +230,15 @@ def clips(
             cache_file(name, first, session, shifted),
             name,
             first,
-            min(first + GROUP, where.people),
+            min(first + blocks.GROUP, where.people),
             session,
             shifted,
         )
         for session in sessions
-        for first in range(0, people, GROUP)
+        for first in range(0, people, blocks.GROUP)
     ]
-    todo = [job for job in jobs if not job[0].exists()]
-    if todo:
-        title = f"timing clips, {name}" if progress else None
-        spread(_make, todo, workers=min(workers or cores(), len(todo)), progress=title)
-    return [made for job in jobs for made in _read(job) if (made.conditions or {})["person"] < people]
+    title = f"timing clips, {name}" if progress else None
+    return blocks.kept(jobs, _make, _clip, people=people, workers=workers, title=title)
 
 
 def _make(job: Job) -> None:
@@ -253,14 +249,3 @@ def _make(job: Job) -> None:
         model = blocks.dressed(block, person, session, shifted=shifted)
         made += [perform(model, block, person, session, kind, shifted) for kind in KINDS]
     cache.save_arrays(path, pack(made))
-
-
-def _read(job: Job) -> list[Clip]:
-    """Read the clips of a few people; make them again if the file was damaged since."""
-    arrays = cache.load_arrays(job[0])
-    if arrays is None:
-        _make(job)
-        arrays = cache.load_arrays(job[0])
-    if arrays is None:
-        raise CacheError(f"{job[0]}: is damaged as soon as it is written: set FER_NB_CACHE to another folder")
-    return [_clip(job[1], **fields) for fields in unpack(arrays)]

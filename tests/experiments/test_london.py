@@ -78,7 +78,7 @@ def test_records_of_development_have_a_suffix_and_the_test_is_logged(ids, end, l
     london.run(ids=ids, models=Models(Always("happiness"), Always("fear")))
     assert results.load(f"real.london_temporal{end}").value == pytest.approx(2 / 3)
     assert results.load(f"real.london_spatial{end}").value == 0
-    assert results.load(f"real.london_false_alarm{end}").target == 0.05
+    assert results.load(f"real.london_false_alarm{end}").target == 0.03
     assert results.load(f"real.london_reversed{end}").direction == "down"
     assert results.load(f"real.london_groups.gender.male{end}").n == 2
     assert results.load(f"real.london_calm.temporal{end}").value == 0

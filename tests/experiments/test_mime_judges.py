@@ -127,11 +127,15 @@ def answer(**changes: Any) -> str:
     )
 
 
+@pytest.mark.parametrize(("block", "id", "look"), [
+    ("validate", "mime.read_by_real_network.validate", "face-api-expression"),
+    ("sealed", "mime.read_by_real_network", "face-api-expression, sealed people"),
+])  # fmt: skip
 def test_the_network_judge_gets_the_frames_and_is_recorded(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, monkeypatch: pytest.MonkeyPatch, block: str, id: str, look: str
 ) -> None:
     image = np.arange(4 * 5 * 3, dtype=np.uint8).reshape(4, 5, 3)
-    monkeypatch.setattr(judges, "apex_stills", lambda: [("anger", 0, image), ("fear", 0, image)])
+    monkeypatch.setattr(judges, "apex_stills", lambda block: [("anger", 0, image), ("fear", 0, image)])
 
     run = subprocess.run
 
@@ -145,13 +149,14 @@ def test_the_network_judge_gets_the_frames_and_is_recorded(
         return SimpleNamespace(stdout=answer())
 
     monkeypatch.setattr(subprocess, "run", node)
-    judges.real_network(Path("judge.cjs"))
-    record = results.load("mime.read_by_real_network")
+    judges.real_network(Path("judge.cjs"), block=block)
+    record = results.load(id)
+    assert record.split == block
     assert (record.value, record.n) == (15 / 24, 24)
     assert record.low is not None and record.high is not None and record.low < record.value < record.high
     assert "anger 3/4" in record.note and "fear 0/4" in record.note
     assert "1 without a face, 5 read as neutral" in record.note
-    assert results.looks()[0]["judge"] == "face-api-expression"
+    assert results.looks()[0]["judge"] == look
 
 
 @pytest.mark.parametrize("failure", [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shutil
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -239,10 +240,12 @@ def test_an_interrupted_run_leaves_whole_files_and_goes_on(
 def test_missing_files_are_spread_over_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     jobs: list[Any] = []
     monkeypatch.setattr(blocks, "spread", lambda work, items, **options: jobs.append((items, options)))
+    monkeypatch.setattr(blocks, "_read", lambda job, make, rebuild: [])
     missing = [(tmp_path / f"{k}.npz", "fit", k, k + 1, 0, 0, False) for k in range(3)]
-    blocks.make_missing(missing, 8, True)
-    blocks.make_missing(missing[:1], None, False)
-    assert jobs[0] == (missing, {"workers": 3, "progress": "mime-v2 fit"})
+    ask = partial(blocks.kept, make=blocks._make_group, rebuild=blocks._clip, people=3)
+    ask(missing, workers=8, title="some clips")
+    ask(missing[:1])
+    assert jobs[0] == (missing, {"workers": 3, "progress": "some clips"})
     assert jobs[1] == (missing[:1], {"workers": 1, "progress": None})
 
 
