@@ -35,7 +35,8 @@ def short(monkeypatch, cache_folder):
     monkeypatch.setattr(dense, "REPEATS", {20: 1, 100: 1})
 
 
-def test_units_are_all_networks_sizes_and_seeds_and_two_rows_apart():
+def test_units_are_all_networks_sizes_and_seeds_and_two_rows_apart(tmp_path, monkeypatch):
+    monkeypatch.setenv("FER_NB_CACHE", str(tmp_path))
     units = dense.units()
     assert len(units) == 3 * 3 * 3 + 3 + 1 and len({u.name for u in units}) == len(units)
     assert {u.seed for u in dense.units((0, 1))} == {0, 1}

@@ -1,0 +1,93 @@
+"""Attacks of the libraries through one door: bounds hold, costs are counted, limits are said."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from fer_nb.attacks import launch, under_attack
+from fer_nb.errors import BadInput
+from fer_nb.image_attacks import BOUNDED, MINIMAL, bounded, minimal
+from tests.attack_toys import Toy, pictures
+
+pytest.importorskip("foolbox")
+pytest.importorskip("torchattacks")
+
+X = pictures()
+MODEL = under_attack(Toy())
+Y = MODEL(X).argmax(1)
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+@pytest.mark.parametrize("name", [name for name in BOUNDED if name != "AutoAttack"])
+def test_no_bounded_attack_leaves_its_bound_or_the_range(name, norm):
+    epsilon = {"linf": 20 / 255, "l2": 0.6}[norm]
+    found = launch(bounded(name, epsilon, norm=norm, steps=20), MODEL, X, Y, epsilon=epsilon, norm=norm)
+    size = found.levels / 255 if norm == "linf" else found.l2
+    assert (size <= epsilon + 1e-5).all() and found.images.min() >= 0 and found.images.max() <= 1
+    assert ((255 * found.images).round() - 255 * found.images).abs().max() < 1e-3
+    needs = BOUNDED[name]
+    assert (found.gradients > 0) == (needs == "gradients")
+    assert found.queries > 0 and (found.levels > 0).any()
+    assert found.accuracy(Y) <= 1 if needs == "nothing" else found.accuracy(Y) < 1
+
+
+def test_autoattack_knows_the_number_of_classes():
+    found = launch(bounded("AutoAttack", 60 / 255), MODEL, X[:2], Y[:2], epsilon=60 / 255)
+    assert found.accuracy(Y[:2]) == 0 and found.levels.max() <= 60.001
+
+
+@pytest.mark.parametrize(
+    ("name", "norm"), [(n, "l2") for n in MINIMAL] + [("DeepFool", "linf"), ("HopSkipJump", "linf")]
+)
+def test_minimizing_attacks_flip_the_label(name, norm):
+    steps = {"Boundary": 50, "HopSkipJump": 2, "Carlini-Wagner": 60}.get(name)
+    found = launch(minimal(name, norm=norm, steps=steps), MODEL, X, Y, norm=norm)
+    assert found.accuracy(Y) <= 0.5  # rounding may undo a change that stops right behind the border
+    assert found.images.min() >= 0 and found.images.max() <= 1
+    assert (found.gradients > 0) == (MINIMAL[name] == "gradients")
+
+
+def test_the_same_seed_gives_the_same_attack():
+    one, again = (
+        launch(bounded("PGD", 8 / 255, steps=3), MODEL, X, Y, epsilon=8 / 255, seed=s) for s in (5, 5)
+    )
+    assert torch.equal(one.images, again.images)
+
+
+def test_targets():
+    wanted = torch.full_like(Y, 2)
+    for name in ("PGD", "Square"):
+        found = launch(bounded(name, 0.9, target=2, steps=200), MODEL, X, Y, epsilon=0.9)
+        assert found.accuracy(wanted) > 0.5
+    found = launch(minimal("Carlini-Wagner", target=2, steps=60), MODEL, X, Y, norm="l2")
+    assert found.accuracy(wanted) > 0.5
+
+
+def test_restarts_of_noise_and_pgd_count_the_worst():
+    found = launch(bounded("PGD", 20 / 255, steps=5, restarts=3), MODEL, X, Y, epsilon=20 / 255)
+    assert found.gradients == 15
+    few, many = (launch(bounded("noise", 0.5, restarts=n), MODEL, X, Y, epsilon=0.5) for n in (1, 20))
+    assert many.accuracy(Y) <= few.accuracy(Y) + 1 / 6
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (lambda: bounded("PDG", 8 / 255), "use one of noise, FGSM"),
+        (lambda: bounded("PGD", 8), "give 8/255"),
+        (lambda: bounded("FGSM", 8 / 255, target=1), "use PGD or Square"),
+        (lambda: minimal("CW"), "use one of DeepFool"),
+        (lambda: minimal("Carlini-Wagner", norm="linf"), "l2 only"),
+        (lambda: minimal("DeepFool", target=1), "use Carlini-Wagner"),
+        (lambda: minimal("DeepFool", norm="l1"), "linf, l2"),
+        (lambda: bounded("PGD", 8 / 255)(MODEL, X, Y + 7), "0 to 6"),
+        (
+            lambda: bounded("Square", 8 / 255)(under_attack(Toy(), video=True), X.unsqueeze(1), Y),
+            "fold time into channels",
+        ),
+    ],
+)  # fmt: skip
+def test_bad_input_says_what_to_do(wrong, words):
+    with pytest.raises(BadInput, match=words):
+        wrong()
