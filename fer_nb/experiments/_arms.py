@@ -35,7 +35,7 @@ PEOPLE = 50  # of *fit*, session 0, in each arm of the study of ingredients
 BRANCHES = ("temporal", "spatial")
 PLANS = {
     "temporal": Plan(epochs=4, learning_rate=3e-3),
-    "spatial": Plan(epochs=8, learning_rate=4e-3),
+    "spatial": Plan(epochs=7, learning_rate=4e-3),
 }
 DRAWS = {"temporal": 2800, "spatial": 1400}  # training examples in an epoch, about
 SIZES = {"temporal": 32, "spatial": 32}  # examples in a batch

@@ -66,11 +66,11 @@ def test_real_stills_of_the_spatial_branch():
     net = Says([HAPPY, 3, 3], [NEUTRAL, HAPPY, NEUTRAL], [0, 0, 0])
     right = lab.scores(net, "spatial", pairs())
     assert tuple(right) == lab.REAL["spatial"]
-    assert right["london_other"].tolist() == [
+    assert right["london_pair"].tolist() == [
         1,
         0,
         0,
-    ]  # only the first smile looks happier than the calm face
+    ]  # the first smile alone looks happier than the calm face
 
 
 def test_one_answer_for_every_test_is_half_right_on_real_people():
