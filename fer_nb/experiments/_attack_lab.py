@@ -5,6 +5,7 @@ Accuracy counts every clip of the block: one in which no face was found is an er
 
 from __future__ import annotations
 
+import argparse
 import functools
 import hashlib
 from collections.abc import Callable, Sequence
@@ -185,3 +186,11 @@ def hypotheses(id: str, held: dict[str, bool], split: str, **fields: Any) -> res
     note = "; ".join(f"{name} {'held' if yes else 'failed'}" for name, yes in held.items())
     about = {"n": len(held), "unit": "hypotheses", "split": split, "note": note}
     return record(id, float(sum(held.values())), None, **{**about, **fields})
+
+
+def command_line(run: Callable[..., list[results.Record]], about: str | None) -> None:
+    """Read `--split`, run an experiment on it and print its records; `about` is the module's docstring."""
+    parser = argparse.ArgumentParser(description=(about or "").splitlines()[0])
+    parser.add_argument("--split", default=SPLIT, help="block whose clips are attacked")
+    for made in run(split=parser.parse_args().split):
+        print(f"{made.id}: {made.value:.4g} [{made.low}, {made.high}]")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .. import mime, spatial, temporal
+from .. import mime, results, spatial, temporal
 from ..errors import BadInput
 from ..evaluation import Interval, bootstrap
 from ..labels import LABELS, index
@@ -156,3 +157,14 @@ def share(right: np.ndarray, people: Sequence[str]) -> Interval:
     """Share of right answers of several seeds, (S, N), with its interval over people."""
     each = right.mean(0)
     return bootstrap(lambda rows: float(each[rows].mean()), people)
+
+
+def hypotheses(prefix: str, held: dict[str, bool], where: str, **common: Any) -> list[results.Record]:
+    """Return the records of how many hypotheses held, and of each; their words stand in the file `where`."""
+    about: dict[str, Any] = {"unit": "hypotheses", "note": "held, of those written down before"}
+    made = [results.record(f"{prefix}.hypotheses_held", sum(held.values()), n=len(held), **about, **common)]
+    words = f"1: held, 0: failed; its words stand in {where}"
+    return made + [
+        results.record(f"{prefix}.hypotheses_held.{name}", float(yes), note=words, **common)
+        for name, yes in held.items()
+    ]

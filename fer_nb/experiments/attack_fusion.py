@@ -18,7 +18,6 @@ both_fall           With both branches attacked, no rule keeps half of its accur
 
 from __future__ import annotations
 
-import argparse
 import time
 from typing import Any
 
@@ -205,13 +204,5 @@ def run(*, split: str = lab.SPLIT, people: int | None = None) -> list[results.Re
     return made
 
 
-def main() -> None:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--split", default=lab.SPLIT, help="block whose clips are attacked")
-    for record in run(split=parser.parse_args().split):
-        print(f"{record.id}: {record.value:.4g} [{record.low}, {record.high}]")
-
-
 if __name__ == "__main__":
-    main()
+    lab.command_line(run, __doc__)

@@ -14,7 +14,6 @@ auto_adds_little    AutoAttack leaves at most 3 points less than PGD, at 1/255 a
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -236,13 +235,5 @@ def report(
     return made
 
 
-def main() -> None:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--split", default=lab.SPLIT, help="block whose clips are attacked")
-    for record in run(split=parser.parse_args().split):
-        print(f"{record.id}: {record.value:.4g} [{record.low}, {record.high}]")
-
-
 if __name__ == "__main__":
-    main()
+    lab.command_line(run, __doc__)

@@ -14,7 +14,6 @@ kind_matters       What is crafted on the plain network transfers less to the sh
 
 from __future__ import annotations
 
-import argparse
 import time
 from functools import partial
 from typing import Any
@@ -147,13 +146,5 @@ def run(*, split: str = lab.SPLIT, people: int | None = None) -> list[results.Re
     return made
 
 
-def main() -> None:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--split", default=lab.SPLIT, help="block whose clips are attacked")
-    for record in run(split=parser.parse_args().split):
-        print(f"{record.id}: {record.value:.4g} [{record.low}, {record.high}]")
-
-
 if __name__ == "__main__":
-    main()
+    lab.command_line(run, __doc__)

@@ -12,7 +12,6 @@ one_frame_is_few       Of eight frames, attacking one leaves more than half of t
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Callable
 from typing import Any
@@ -119,13 +118,5 @@ def run(*, split: str = lab.SPLIT, people: int | None = None) -> list[results.Re
     return made
 
 
-def main() -> None:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--split", default=lab.SPLIT, help="block whose clips are attacked")
-    for record in run(split=parser.parse_args().split):
-        print(f"{record.id}: {record.value:.4g} [{record.low}, {record.high}]")
-
-
 if __name__ == "__main__":
-    main()
+    lab.command_line(run, __doc__)

@@ -178,14 +178,7 @@ def records(
     note = "comparisons whose interval and seeds lie on one side of 0; by chance alone some would"
     made.append(results.record("ingredients.clear", sum(loss.clear for loss in compared), n=len(compared),
                                unit="comparisons", note=note, dataset="mime", **common))  # fmt: skip
-    held = verdicts(lost)
-    note = "held, of those written down before"
-    made.append(results.record("ingredients.hypotheses_held", sum(held.values()), n=len(held),
-                               unit="hypotheses", note=note, **common))  # fmt: skip
-    words = "1: held, 0: failed; its words stand in ingredients.py"
-    made += [results.record(f"ingredients.hypotheses_held.{name}", float(yes), note=words, **common)
-             for name, yes in held.items()]  # fmt: skip
-    return made
+    return made + lab.hypotheses("ingredients", verdicts(lost), "ingredients.py", **common)
 
 
 def _record(name: str, branch: str, measure: str, found: Interval, **fields: Any) -> results.Record:

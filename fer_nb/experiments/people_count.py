@@ -104,14 +104,7 @@ def records(hits: Hits, people: Mapping[str, Sequence[str]], seconds: float) -> 
             note = f"points gained from {few} to {many}; {meaning(branch, measure)}; paired, over people"
             id = f"ingredients.people{few}_to_{many}.{branch}_{measure}"
             put(id, points, measure, split, unit="points", note=note)
-    held = verdicts(gained)
-    note = "held, of those written down before"
-    made.append(results.record("ingredients.people.hypotheses_held", sum(held.values()), n=len(held),
-                               unit="hypotheses", note=note, **common))  # fmt: skip
-    words = "1: held, 0: failed; its words stand in people_count.py"
-    made += [results.record(f"ingredients.people.hypotheses_held.{name}", float(yes), note=words, **common)
-             for name, yes in held.items()]  # fmt: skip
-    return made
+    return made + lab.hypotheses("ingredients.people", verdicts(gained), "people_count.py", **common)
 
 
 def run(*, only: Sequence[int] = (), workers: int | None = None) -> list[results.Record]:
