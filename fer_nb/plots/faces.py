@@ -70,7 +70,7 @@ def grouped_bars(
     """
     at, width = np.arange(len(labels)), 0.8 / max(len(series), 1)
     with style():
-        fig, ax = canvas(7.4, 3.4)
+        fig, ax = canvas(9.0 if sum(map(len, labels)) > 40 else 7.4, 3.4)  # long names must not touch
         for k, (name, values) in enumerate(series.items()):
             place = at + (k - (len(series) - 1) / 2) * width
             ax.bar(
