@@ -54,7 +54,8 @@ RECORDS = (
     *(f"fusion.attack_resilience.{slug}" for slug in SLUG.values() if slug != "eps8"),
     *(f"fusion.attack_resilience.{branch}.{SLUG[arm]}" for branch in BRANCHES for arm in ARMS),
     *(f"fusion.attack_resilience.{rule}.eps8" for rule in ("sum", "product", "borda")),
-    "fusion.attack_resilience.apex_moved", "fusion.attack_resilience.hypotheses_held",
+    "fusion.attack_resilience.apex_moved", "fusion.attack_resilience.apex_moved.control",
+    "fusion.attack_resilience.spatial.apex_stayed", "fusion.attack_resilience.hypotheses_held",
 )  # fmt: skip
 TABLE = "fusion.attack_resilience.csv"
 COMMAND = "python -m fer_nb.experiments.attack_fusion"
@@ -98,7 +99,11 @@ def logits_of(faces: list[FaceSequence] | tuple[FaceSequence, ...]) -> np.ndarra
 
 
 def arms(who: lab.Victims) -> dict[str, np.ndarray]:
-    """Return the logits (2, N, 7) of both branches, temporal first, in every arm; and "moved" (N,)."""
+    """Return the logits (2, N, 7) of both branches, temporal first, in every arm.
+
+    "moved" and "moved by nothing", (N,) bool, say where another frame is the apex once the attacked one, or
+    the unchanged one, is seen again.
+    """
     x, y, model = who.x, who.y, under_attack(spatial.load())
 
     def attacked(level: int) -> dict[str, np.ndarray]:
@@ -139,7 +144,7 @@ def arms(who: lab.Victims) -> dict[str, np.ndarray]:
     out |= {
         "written back, unchanged": nothing["logits"], "spatial 8/255, re-detected": back["logits"],
         "temporal": np.stack([moved, clean[1]]), "both": np.stack([moved, hit["logits"]]),
-        "moved": back["moved"],
+        "moved": back["moved"], "moved by nothing": nothing["moved"],
     }  # fmt: skip
     return out
 
@@ -172,7 +177,7 @@ def run(*, split: str = lab.SPLIT, people: int | None = None) -> list[results.Re
     began = time.perf_counter()
     who = lab.victims(split, people)
     told = arms(who)
-    moved = told.pop("moved")
+    moved, by_nothing = told.pop("moved"), told.pop("moved by nothing")
     y = who.y.numpy()
     hits = {(arm, rule): said == y for arm, z in told.items() for rule, said in answers(z).items()}
     scores = {key: who.score(right) for key, right in hits.items()}
@@ -195,8 +200,12 @@ def run(*, split: str = lab.SPLIT, people: int | None = None) -> list[results.Re
             )
     for rule in ("sum", "product", "Borda"):
         put(f".{rule.lower()}.eps8", scores["spatial 8/255", rule], unit="accuracy", note=f"fused: {rule}")
-    put(".apex_moved", float(moved.mean()), unit="share",
-        note="of the clips: another frame is the apex once the attacked one is seen again")  # fmt: skip
+    about = "of the clips: another frame is the apex once the {} one is seen again"
+    put(".apex_moved", float(moved.mean()), unit="share", note=about.format("attacked"))
+    put(".apex_moved.control", float(by_nothing.mean()), unit="share", note=about.format("unchanged"))
+    healed = hits["spatial 8/255, re-detected", "spatial"] & ~moved
+    put(".spatial.apex_stayed", who.score(healed), unit="share", note="of all clips: the spatial branch, "
+        "re-detected, reads the attacked frame rightly, and not another that is the apex now")  # fmt: skip
     held = verdicts({key: float(right.mean()) for key, right in hits.items()})
     made.append(lab.hypotheses("fusion.attack_resilience.hypotheses_held", held, split, **common))
     rows = [{"arm": arm, "rule": rule, **vars(score)} for (arm, rule), score in scores.items()]

@@ -53,6 +53,9 @@ def test_run_writes_its_records_and_the_table(small):
     assert clean.value == pytest.approx(0.9) and hit.value < clean.value
     kept = [results.load(f"fusion.attack_resilience.temporal.{arm}").value for arm in ("clean", "eps8")]
     assert kept[0] == kept[1]  # frozen landmarks
+    healed = results.load("fusion.attack_resilience.spatial.apex_stayed").value
+    moved = results.load("fusion.attack_resilience.apex_moved").value
+    assert healed <= min(1 - moved, results.load("fusion.attack_resilience.spatial.redetected").value)
     table = pd.read_csv(small / attack.TABLE)
     assert set(table["arm"]) == set(attack.ARMS) and {"shipped", "Borda", "spatial"} <= set(table["rule"])
 
