@@ -2,6 +2,7 @@
 
 {record}`mime.face_found .3f`         a value, here with three decimals
 {record}`real.london_fused % ci`      in percent, with its interval
+{record}`a.gain points ci`            a difference of two shares, in points: 0.152 prints as 15.2
 {record}`real.london_fused.n`         a field: n, low, high, target, seconds
 {claim}`real.london_fused >= 0.85`    a check mark; the build fails when it no longer holds
 {given}`0.5`                          a number that is a setting, not a result
@@ -31,7 +32,9 @@ Node = nodes.Node
 
 
 def number_text(value: float, spec: str = "") -> str:
-    """Write a number: a Python format, or `%`, `.1%` for percent; without one, three digits at least."""
+    """Write a number: a Python format, `%`, `.1%` or `points`; without one, three digits at least."""
+    if spec == "points":
+        return f"{value * 100:.1f}"
     if spec.endswith("%"):
         return f"{value * 100:{(spec[:-1] or '.1') + 'f'}} %"
     if spec:

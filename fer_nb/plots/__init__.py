@@ -10,7 +10,9 @@ from .charts import bars, confusion, images, lines
 from .comparison import intervals, winners
 from .faces import grouped_bars, landmarks
 from .heat import attributions, heat
+from .roc import roc
 from .time import courses, timeline
+from .tradeoff import tradeoff
 
 __all__ = [
     "COLORS",
@@ -29,7 +31,9 @@ __all__ = [
     "landmarks",
     "lines",
     "reliability",
+    "roc",
     "style",
     "timeline",
+    "tradeoff",
     "winners",
 ]

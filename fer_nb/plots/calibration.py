@@ -30,14 +30,15 @@ def reliability(series: Mapping[str, Bins], *, alt: str | None = None, title: st
     with style():
         fig, (top, low) = canvas(6.6, 4.8, nrows=2, height_ratios=(3, 1), sharex=True)
         top.plot([0, 1], [0, 1], color=INK, linestyle=(0, (4, 3)), linewidth=1.2)
-        top.annotate("as right as sure", (0.34, 0.36), rotation=33, ha="center", fontsize=10)
+        top.annotate("as right as sure", (0.13, 0.15), rotation=33, ha="center", fontsize=10)
         for k, (name, (sure, right, count)) in enumerate(series.items()):
             seen = np.asarray(count) > 0
             look = {"color": PALETTE[k % 7], "linestyle": DASHES[k % 7], "linewidth": 1.4}
             top.plot(np.asarray(sure)[seen], np.asarray(right)[seen], **look)
             area = 12 + 160 * np.asarray(count)[seen] / max(1, np.max(count))
             mark = {"marker": MARKERS[k % 7], "color": PALETTE[k % 7], "edgecolors": INK, "linewidths": 0.6}
-            top.scatter(np.asarray(sure)[seen], np.asarray(right)[seen], s=area, label=name, zorder=3, **mark)
+            mark |= {"clip_on": False, "zorder": 3}  # a mark at the edge is drawn whole
+            top.scatter(np.asarray(sure)[seen], np.asarray(right)[seen], s=area, label=name, **mark)
             low.plot(np.asarray(sure)[seen], np.asarray(count)[seen], marker=MARKERS[k % 7], **look)
         top.set(ylabel="share right", xlim=(0, 1), ylim=(0, 1.02), title=title)
         low.set(xlabel="confidence: probability of the answer", ylabel="answers")

@@ -18,6 +18,7 @@ def intervals(
     *,
     alt: str | None = None,
     groups: Sequence[str] | None = None,
+    order: Sequence[str] | None = None,
     marks: Mapping[str, float] | None = None,
     xlabel: str = "",
     title: str = "",
@@ -30,12 +31,14 @@ def intervals(
     values, low, high : sequences of float
     alt : what the figure shows, in place of the text made from the numbers
     groups : sequence of str or None, a kind for each label; kinds differ by color and marker
+    order : sequence of str or None, all kinds that figures of one family have, in an order that fixes the
+        color and marker of each; as they come, when not given
     marks : mapping of a name to a value, dashed vertical lines
 
     Raises
     ------
     BadInput
-        If the lengths differ.
+        If the lengths differ, or `order` misses a kind.
 
     Examples
     --------
@@ -45,11 +48,15 @@ def intervals(
     kinds = list(groups) if groups is not None else [""] * len(labels)
     if not len(labels) == len(values) == len(low) == len(high) == len(kinds):
         raise BadInput(f"intervals: {len(labels)} labels for {len(values)} values, give one for each")
-    order = list(dict.fromkeys(kinds))
+    every = list(dict.fromkeys(kinds if order is None else order))
+    if missing := [kind for kind in kinds if kind not in every]:
+        raise BadInput(f"intervals: the order misses the group {missing[0]!r}, add it")
     with style():
         fig, ax = canvas(7.4, 1.1 + 0.33 * len(labels))
-        for k, kind in enumerate(order):
+        for k, kind in enumerate(every):
             rows = [i for i, other in enumerate(kinds) if other == kind]
+            if not rows:
+                continue
             x = np.array([values[i] for i in rows])
             ends = np.array([[values[i] - low[i], high[i] - values[i]] for i in rows]).T.clip(0)
             look = {"fmt": MARKERS[k % 7], "color": PALETTE[k % 7], "capsize": 3, "markeredgecolor": INK}
@@ -61,7 +68,7 @@ def intervals(
         ax.set_ylim(len(labels) - 0.4, -1.4 if marks else -0.6)
         ax.grid(axis="x", alpha=0.25)
         ax.set(xlabel=xlabel, title=title)
-        if len(order) > 1:
+        if len(set(kinds)) > 1:
             ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     parts = ", ".join(
         f"{name} {v:.3g} ({a:.3g} to {b:.3g})"
@@ -80,7 +87,9 @@ def winners(
     xlabel: str = "",
     worst: float = 10.0,
 ) -> Figure:
-    """Draw how far each row is behind the best of its column, in points; a frame and a star mark the best.
+    """Print a table of values; the shade says how far each is behind the best of its column, in points.
+
+    A frame and a star mark the best. Rows are read by their numbers, columns by their shade.
 
     Parameters
     ----------
@@ -107,7 +116,7 @@ def winners(
         ax.imshow(np.minimum(behind, worst), cmap="Blues", vmin=0, vmax=1.25 * worst, aspect="auto")
         for (i, j), gap in np.ndenumerate(behind):
             best = gap == 0
-            text = f"{values[i, j]:.1f}★" if best else f"−{gap:.1f}"
+            text = f"{values[i, j]:.1f}" + ("★" if best else "")
             color = "white" if min(gap, worst) > 0.75 * worst else INK
             ax.text(
                 j, i, text, ha="center", va="center", fontsize=9, color=color, weight="bold" if best else None

@@ -48,6 +48,7 @@ def records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("toy.fused %", "93.4 %"),
         ("toy.fused .0%", "93 %"),
         ("toy.fused .0% ci", "93 % (90 % to 95 %)"),
+        ("toy.fused points ci", "93.4 (90.0 to 95.0)"),
         ("toy.fused ci", "0.934 (0.9 to 0.95)"),
         ("toy.fused.n", "320"),
         ("toy.fused.target .2f", "0.85"),

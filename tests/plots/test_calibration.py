@@ -17,6 +17,7 @@ def test_empty_bins_are_left_out_and_series_differ_by_more_than_color() -> None:
     first, second = top.collections
     np.testing.assert_allclose(first.get_offsets(), [[0.5, 0.4], [0.95, 0.7]])
     assert first.get_sizes()[1] > first.get_sizes()[0]
+    assert not first.get_clip_on(), "marks at the edge are drawn whole"
     assert {line.get_marker() for line in low.lines} == {"o", "s"}
     assert len(second.get_paths()[0].vertices) != len(first.get_paths()[0].vertices)
 

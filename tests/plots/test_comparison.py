@@ -26,9 +26,22 @@ def test_the_best_of_each_column_is_framed_and_starred() -> None:
     figure = plots.winners(table, ["sum", "ranks"], ["plain", "attack", "shift"])
     (ax,) = figure.fig.axes
     texts = {text.get_text() for text in ax.texts}
-    assert {"90.0★", "75.0★", "50.0★", "−10.0", "−5.0"} <= texts
+    assert {"90.0★", "75.0★", "50.0★", "80.0", "70.0", "40.0"} <= texts
     assert len(ax.patches) == 3
     assert figure.alt == "Best in each column: plain sum, attack ranks, shift sum."
+
+
+def test_a_kind_keeps_its_look_in_figures_that_name_the_same_order() -> None:
+    order = ["rank", "mix", "score"]
+    looks = []
+    for groups in (["score", "mix"], ["mix", "rank"]):
+        (ax,) = plots.intervals(["a", "b"], [1, 2], [0, 1], [2, 3], groups=groups, order=order).fig.axes
+        handles, names = ax.get_legend_handles_labels()
+        looks.append({n: (h[0].get_marker(), h[0].get_color()) for h, n in zip(handles, names, strict=True)})
+    assert set(looks[0]) == {"score", "mix"}, "kinds without a row stay out of the legend"
+    assert looks[0]["mix"] == looks[1]["mix"]
+    with pytest.raises(BadInput, match="misses the group 'mix'"):
+        plots.intervals(["a"], [1], [0], [2], groups=["mix"], order=["rank"])
 
 
 def test_names_that_do_not_fit_are_refused() -> None:
