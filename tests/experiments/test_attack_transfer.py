@@ -43,7 +43,7 @@ def test_networks_are_trained_once_without_validate(small, monkeypatch):
         return type("Fitted", (), {"model": net})
 
     monkeypatch.setattr(transfer, "fit", fit)
-    first, again = transfer.trained("plain"), transfer.trained("plain")
+    first, again = transfer.trained("residual"), transfer.trained("residual")
     assert blocks == ["fit"] and fits == [(9, 0.0, True)] and not first.training
     x = torch.rand(2, 1, 64, 64)
     assert torch.allclose(first(x), again(x))
@@ -56,6 +56,6 @@ def test_an_ensemble_answers_with_the_mean():
 
 def test_verdicts():
     left = {(s, r, 8): 0.5 for s in transfer.SOURCES for r in transfer.NETS}
-    left |= {(n, n, 8): 0.0 for n in transfer.NETS} | {("plain", "shipped", 8): 0.6}
+    left |= {(n, n, 8): 0.0 for n in transfer.NETS} | {("residual", "shipped", 8): 0.6}
     held = transfer.verdicts(left, {"shipped": 0.8})
     assert tuple(held) == transfer.HYPOTHESES and all(held.values())
