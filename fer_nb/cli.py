@@ -1,4 +1,4 @@
-"""The command line: `fer-nb predict`, `doctor`, `results`, `data`.
+"""The command line: `fer-nb predict`, `anonymize`, `doctor`, `results`, `data`.
 
 Answers go to standard output, and nothing else does; progress, warnings and errors go to standard error.
 Exit status: 0 done, 2 bad input or wrong use, 3 no face, 130 interrupted, 1 a bug of ours.
@@ -180,6 +180,22 @@ def _print_answers(answers: list[Any], *, as_json: bool, as_csv: bool, several: 
     elif not as_json:
         for answer in answers:
             print(report.as_text(answer))
+
+
+@app.command()
+def anonymize(
+    video: Annotated[Path, typer.Argument(metavar="VIDEO", help="A video, an image or a folder of frames.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Where to write: ends in mp4, mov or mkv.")],
+    donor: Annotated[
+        int | None, typer.Option(help="Number of the face to show; drawn at random, each time, if absent.")
+    ] = None,
+) -> None:
+    """Write a video again with a synthetic face that shows the same expressions. There is no sound."""
+    with _guarded():
+        from .anonymize_video import anonymize_video
+
+        shown = anonymize_video(video, out, donor=donor)
+        _say(f"{out}: written with donor {shown}")
 
 
 @app.command()

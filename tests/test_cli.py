@@ -203,6 +203,31 @@ def test_an_unwritable_plot_is_one_line(answers: dict[str, Any], tmp_path: Path)
     assert done.exit_code == 2 and len(done.stderr.splitlines()) == 1 and "p.png" in done.stderr
 
 
+def test_anonymize_says_which_donor_on_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
+    from fer_nb import anonymize_video
+
+    monkeypatch.setattr(
+        anonymize_video, "anonymize_video", lambda video, out, donor: 7 if donor is None else donor
+    )
+    done = run("anonymize", "in.mp4", "out.mp4")
+    assert done.exit_code == 0 and done.stdout == "" and "out.mp4: written with donor 7" in done.stderr
+    assert "donor 3" in run("anonymize", "in.mp4", "out.mp4", "--donor", "3").stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("missing.mp4", "out.mp4"), "missing.mp4: no such file"),
+        (("missing.mp4", "out.txt"), "end the name in .mp4"),
+        (("missing.mp4", "out.mp4", "--donor", "100000"), "unknown donor 100000: give a number from 0 to"),
+    ],
+)
+def test_anonymize_refuses_bad_input_in_one_line(arguments: tuple[str, ...], words: str) -> None:
+    done = run("anonymize", *arguments)
+    assert done.exit_code == 2 and done.stdout == ""
+    assert words in done.stderr and len(done.stderr.splitlines()) == 1
+
+
 def test_results_show(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from fer_nb import results
 
@@ -276,7 +301,7 @@ def test_help_is_fast_and_names_every_command() -> None:
         done = process("--help")
         seconds.append(time.perf_counter() - start)
     assert done.returncode == 0 and min(seconds) < 1.0
-    for name in ("predict", "doctor", "results", "data"):
+    for name in ("predict", "anonymize", "doctor", "results", "data"):
         assert name in done.stdout
 
 
@@ -350,3 +375,21 @@ def test_real_video_end_to_end(shared: Path, tmp_path: Path) -> None:
     assert answer["timeline"][0]["label"] == answer["timeline"][-1]["label"] == "neutral"
     assert answer["frames"] == 72 and answer["frames_with_face"] == 72
     assert len(read_clip(tmp_path / "o.mp4")) == 72 and (tmp_path / "p.png").stat().st_size > 5000
+
+
+@pytest.mark.skipif(
+    not (Path(cli.__file__).parent / "weights" / "anonymizer.safetensors").is_file(),
+    reason="no anonymizer yet: python -m fer_nb.experiments.anonymizer makes it",
+)
+def test_real_video_anonymized_end_to_end(shared: Path, tmp_path: Path) -> None:
+    video, out = shared / "data" / "video" / "single_face.mp4", tmp_path / "out.mp4"
+    done = process("anonymize", video, out, "--donor", "3")
+    assert done.returncode == 0 and done.stdout == "", done.stderr
+    assert len(read_clip(out)) == 72 and read_clip(out).size == read_clip(video).size
+    for name, status, words in (
+        ("no_face.mp4", 3, "no face"),
+        ("head-pose-face-detection-female-and-male.gif", 2, "two faces"),
+    ):
+        done = process("anonymize", video.with_name(name), tmp_path / "no.mp4")
+        assert done.returncode == status and words in done.stderr
+        assert len(done.stderr.splitlines()) == 1 and not (tmp_path / "no.mp4").exists()
