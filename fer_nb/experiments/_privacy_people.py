@@ -24,7 +24,7 @@ OWNED, DONORS = 100, 100  # people of the attacker, and of *fit*, session 0, who
 KNOWN, MET = (0, 1), 2  # sessions of the victims that the attacker knows, and the one it is tested on
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # one is itself only: what is read from it can be kept
 class People:
     """Clips with a face, and how many have none; `frames` are the six rows of each that attackers see."""
 

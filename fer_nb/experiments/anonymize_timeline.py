@@ -99,7 +99,7 @@ def shifted(before: np.ndarray, after: np.ndarray, step: float) -> np.ndarray:
     near = max(1, round(NEAR / step))
     turns = np.unique(np.linspace(near, len(after) - near, SHIFTS).astype(int))
     if len(after) < 2 * near + 1:
-        raise BadInput("timeline: the video is too short to shift: give one of 2 s or more")
+        raise BadInput(f"timeline: the video is too short to shift: give one longer than {2 * NEAR:g} s")
     return np.array([agreement(before, np.roll(after, k)) for k in turns])
 
 

@@ -33,7 +33,7 @@ def test_nothing_to_compare():
     with pytest.raises(BadInput, match="give a video in which a smile comes or goes"):
         timeline.agreement(smile(), np.zeros(90))
     with pytest.raises(BadInput, match="too short to shift"):
-        timeline.shifted(smile(5), smile(5), 0.25)
+        timeline.shifted(smile(4), smile(4), 0.25)
 
 
 def test_records_hold_the_mean_over_donors_and_the_verdicts(tmp_path, monkeypatch):

@@ -101,7 +101,7 @@ def test_run_writes_its_records_and_a_second_run_attacks_nothing(tmp_path, monke
     frontier.run()
     assert {r.id for r in results.all_records()} == set(frontier.RECORDS)
     clean, hit = (results.load(f"defense.frontier.online_alone.train0.{w}") for w in ("clean", "eps8"))
-    assert clean.value == 1 and hit.value < 1 and (clean.n, hit.n) == (9, 6)
+    assert clean.value == 1 and hit.value < 1 and (clean.n, hit.n) == (9, 3 * frontier.EACH)
     table = pd.read_csv(tmp_path / frontier.TABLE)
     assert table.groupby("family").size().tolist() == [5, 5]
     monkeypatch.setattr(frontier, "eot", None)

@@ -75,12 +75,12 @@ def test_normals_are_weighted_by_area() -> None:
 
 def test_slopes_add_up() -> None:
     rng = np.random.default_rng(0)
-    slopes, boxes = np.zeros((4, 2, 20, 30), np.float32), np.zeros((4, 4), np.int64)
-    slopes[0] = rng.normal(size=(2, 20, 30))
+    slopes, boxes = np.zeros((4, 3, 20, 30), np.float32), np.zeros((4, 4), np.int64)
+    slopes[0] = rng.normal(size=(3, 20, 30))
     for k in (1, 2, 3):
         top, left = rng.integers(0, 10, 2)
         boxes[k] = top, top + 8, left, left + 12
-        slopes[k, :, top : top + 8, left : left + 12] = rng.normal(size=(2, 8, 12))
+        slopes[k, :, top : top + 8, left : left + 12] = rng.normal(size=(3, 8, 12))
     weights = np.array([1.0, 0.7, 0.3, 1.1])
     mixed = raster.mix_slopes(slopes, boxes, weights)
     np.testing.assert_allclose(mixed, np.tensordot(weights, slopes, 1), rtol=1e-5, atol=1e-6)
