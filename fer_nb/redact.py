@@ -123,7 +123,7 @@ def pixelate(cells: int) -> Release:
     Examples
     --------
     >>> squares(np.arange(4096).reshape(64, 64) // 16, 2)[0, [0, 31, 32]].tolist()
-    [63, 63, 65]
+    [62, 62, 64]
     """
     if not 1 <= cells <= SIZE:
         raise BadInput(f"pixelate: {cells} cells: give 1 to {SIZE}")
