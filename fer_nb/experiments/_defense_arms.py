@@ -33,9 +33,9 @@ from ..preprocess import FaceSequence, face_sequences
 from ..training import Batches, Plan, fit
 from . import attack_transfer
 
-PEOPLE = 200  # of *fit*, session 0; one still of each clip in an epoch
-PLAN = Plan(epochs=10, learning_rate=2e-3, average=0.99, patience=10)
-ONLINE_EPOCHS = 4  # an online epoch costs two to three times a static one
+PEOPLE = 400  # of *fit*, session 0; one still of each clip in an epoch
+PLAN = Plan(epochs=40, learning_rate=2e-3, average=0.999, patience=40)
+ONLINE_EPOCHS = 12  # an online epoch costs two to three times a static one
 SIZE = 32  # clean stills in a batch
 LEVEL = 8  # bound of the attacked pictures, in 1/255
 STEPS = {1: 2, 2: 2, 4: 3, 8: 3}  # of PGD for every batch, online, by level
@@ -202,7 +202,7 @@ def is_ready(name: str) -> bool:
 
 
 def arm(name: str) -> spatial.SpatialNet:
-    """Return an arm's network, undefended at its input; trained where it is missing (one to five minutes).
+    """Return an arm's network, undefended at its input; trained where it is missing (three to fifteen minutes).
 
     Parameters
     ----------
