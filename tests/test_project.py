@@ -39,6 +39,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "anonymize_sheets",
     ),
     ("dependence", "bottleneck", "reconstruct", "inversion", "membership", "private_training"),
+    ("linear_inversion",),
     ("redact", "identity", "utility"),
     ("experiments", "doctor"),
     ("cli",),
