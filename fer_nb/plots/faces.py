@@ -84,7 +84,8 @@ def grouped_bars(
             )
         ax.set_xticks(at, labels)
         ax.set(ylabel=ylabel, title=title)
-        ax.set_ylim(0, max(1.0, max(max(v) for v in series.values())))
+        top = max(max(v) for v in series.values())
+        ax.set_ylim(0, 1.05 * top if top > 1 else 1.0)  # room above the highest bar
         ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     parts = [
         f"{name}: " + ", ".join(f"{a} {v:.2f}" for a, v in zip(labels, values, strict=True))
