@@ -202,7 +202,7 @@ def is_ready(name: str) -> bool:
 
 
 def arm(name: str) -> spatial.SpatialNet:
-    """Return an arm's network, undefended at its input; trained where it is missing (three to fifteen minutes).
+    """Return an arm's network, undefended at its input; trained where it is missing (in minutes).
 
     Parameters
     ----------
