@@ -13,6 +13,7 @@ from ..cache import replacing
 from ..evaluation import Interval, bootstrap
 from ..small_nets import NETS, multiplications, parameters
 from ..spatial import SpatialNet
+from ._hypotheses import hypotheses
 
 PEOPLE = (20, 50, 100)
 OWN_NEUTRAL, SHUFFLED = "apex minus neutral", "shuffled labels"
@@ -224,12 +225,8 @@ def _split(sizes: Sequence[int], block: str) -> str:
 
 def _verdict_records(held: Mapping[str, bool], common: Mapping[str, Any]) -> list[results.Record]:
     """Return the count of hypotheses that held, and one record for each: 1 held, 0 failed."""
-    fields = {**common, "n": len(held), "unit": "hypotheses", "note": "held, of those written down before"}
-    records = [results.record("spatial.hypotheses_held", sum(held.values()), **fields)]
-    for name, yes in held.items():
-        each = {**common, "unit": "", "note": "1: held, 0: failed; its words stand in dense_connection.py"}
-        records.append(results.record(f"spatial.hypotheses_held.{name}", float(yes), **each))
-    return records
+    each = {"unit": "", "note": "1: held, 0: failed; its words stand in dense_connection.py"}
+    return hypotheses("spatial", held, common, each=each)
 
 
 def _write(frame: Any, path: Path) -> None:

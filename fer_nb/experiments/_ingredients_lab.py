@@ -17,7 +17,7 @@ from ..evaluation import Interval, bootstrap
 from ..labels import LABELS, index
 from ..preprocess import FaceSequence, face_sequences
 from ..training import predict_in_batches
-from . import london
+from . import _hypotheses, london
 from ._arms import Arm, trained
 
 SEEDS = (0, 1, 2)
@@ -161,10 +161,5 @@ def share(right: np.ndarray, people: Sequence[str]) -> Interval:
 
 def hypotheses(prefix: str, held: dict[str, bool], where: str, **common: Any) -> list[results.Record]:
     """Return the records of how many hypotheses held, and of each; their words stand in the file `where`."""
-    about: dict[str, Any] = {"unit": "hypotheses", "note": "held, of those written down before"}
-    made = [results.record(f"{prefix}.hypotheses_held", sum(held.values()), n=len(held), **about, **common)]
-    words = f"1: held, 0: failed; its words stand in {where}"
-    return made + [
-        results.record(f"{prefix}.hypotheses_held.{name}", float(yes), note=words, **common)
-        for name, yes in held.items()
-    ]
+    words = f"{_hypotheses.HELD_OR_NOT}; its words stand in {where}"
+    return _hypotheses.hypotheses(prefix, held, common, each={"note": words})

@@ -28,6 +28,7 @@ from ..errors import BadInput
 from ..evaluation import Interval
 from ..labels import LABELS
 from ..prediction import predict
+from ._hypotheses import hypotheses
 
 HYPOTHESES = ("keeps_time", "beats_the_shift")
 RECORDS = (
@@ -146,13 +147,7 @@ def record_all(
         results.record(f"anonymize.{name}", v.value, low=v.low, high=v.high, note=spread, **about, **common)
         for name, (v, about) in values.items()
     ]
-    count = {**common, "n": len(held), "unit": "hypotheses", "note": "held, of those written down before"}
-    records.append(results.record("anonymize.timeline.hypotheses_held", sum(held.values()), **count))
-    records += [
-        results.record(f"anonymize.timeline.hypotheses_held.{name}", float(yes), **common,
-                       note="1: held, 0: failed")
-        for name, yes in held.items()
-    ]  # fmt: skip
+    records += hypotheses("anonymize.timeline", held, common)
     for record in records:
         results.write(record)
     return records

@@ -45,6 +45,7 @@ from ..mime.units import INDEX
 from ..preprocess import FaceSequence
 from ..provenance import code_hash
 from ._anonymizer_data import Data, divided, load_data, pose_readout, some
+from ._hypotheses import hypotheses
 
 HYPOTHESES = ("redraws", "follows", "looks_like_faces", "is_steady")
 RECORDS = (
@@ -274,12 +275,7 @@ def records_of(
                                   **bounds, **common))  # fmt: skip
     held = verdicts(found)
     note = "held, of those written down in anonymizer.py before the run"
-    out.append(results.record("anonymize.hypotheses_held", sum(held.values()), n=len(held), unit="hypotheses",
-                              note=note, **common))  # fmt: skip
-    for name, yes in held.items():
-        out.append(results.record(f"anonymize.hypotheses_held.{name}", float(yes), note="1: held, 0: failed",
-                                  **common))  # fmt: skip
-    return out
+    return out + hypotheses("anonymize", held, common, count={"note": note})
 
 
 def run(

@@ -39,6 +39,7 @@ from ..labels import LABELS, index
 from ..preprocess import FaceSequence
 from ..training import Plan, cross_entropy, fit, predict_in_batches
 from ._anonymizer_data import kept_out, load_data
+from ._hypotheses import hypotheses
 from .anonymizer import DONORS
 
 HYPOTHESES = ("better_than_chance", "costs_accuracy", "nobody_in_particular")
@@ -224,13 +225,7 @@ def record_all(
     records.append(put("trained_on.cost", cost, "accuracy", len(who), f"{note}: generated minus real"))
     about = "faces: likeness (SSIM) to the donor still nearest to it"
     records += [put(f"nearest_donor.{k}", v, "SSIM", len(alike[k]), about) for k, v in likeness.items()]
-    count_note = {"n": len(held), "unit": "hypotheses", "note": "held, of those written down before"}
-    records.append(
-        results.record("anonymize.generated.hypotheses_held", sum(held.values()), **common, **count_note)
-    )
-    for name, yes in held.items():
-        records.append(results.record(f"anonymize.generated.hypotheses_held.{name}", float(yes), **common,
-                                      note="1: held, 0: failed"))  # fmt: skip
+    records += hypotheses("anonymize.generated", held, common)
     for record in records:
         results.write(record)
     return records

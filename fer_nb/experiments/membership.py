@@ -33,6 +33,7 @@ from ..evaluation import Interval, bootstrap
 from ..membership import judged, roc
 from ..private_training import person_epsilon
 from . import _membership_lab as lab
+from ._hypotheses import hypotheses
 from ._membership_recipes import DELTA, GENERATED, STEPS, Recipe, private_plan
 from ._temporal_lab import write_table
 
@@ -205,10 +206,7 @@ def _write(found: Found, seconds: float) -> list[results.Record]:
     )
     held = verdicts({id: value for id, (value, _) in found.items()})
     note = "; ".join(f"{name} {'held' if yes else 'failed'}" for name, yes in held.items())
-    records.append(results.record("membership.hypotheses_held", float(sum(held.values())), n=len(held),
-                                  unit="hypotheses", note=note, **common))  # fmt: skip
-    records += [results.record(f"membership.hypotheses_held.{name}", float(yes), note="1: held, 0: failed",
-                               **common) for name, yes in held.items()]  # fmt: skip
+    records += hypotheses("membership", held, common, count={"note": note})
     for record in records:
         results.write(record)
     return records

@@ -32,6 +32,7 @@ from ..evaluation import Interval
 from ..utility import over_people
 from . import _privacy_lab as lab
 from . import _privacy_people as crowd
+from ._hypotheses import HELD_OR_NOT, hypotheses
 
 HYPOTHESES = ("control_breaks", "naive_flatters", "weak_baselines_leak", "within_limit", "pseudonym_links",
               "style_remains")  # fmt: skip
@@ -49,6 +50,7 @@ RECORDS = (
 )  # fmt: skip
 TABLE = "privacy.identity.csv"
 COMMAND = "python -m fer_nb.experiments.privacy_identity"
+FLAG = {"n": 1, "unit": HELD_OR_NOT, "note": ""}  # fields of one hypothesis, of all privacy experiments
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -236,10 +238,7 @@ def report(found: Mapping[str, Arrays], split: str, seconds: float) -> list[resu
             note="attacker retrained on releases of its own people, victims never met; "
             f"or within 0.03 of style only ({least.value:.3f})")  # fmt: skip
     held = verdicts(table, bound, 1 / people)
-    count = {"n": len(held), "unit": "hypotheses", "note": "held, of those written down before"}
-    put("identity.hypotheses_held", float(sum(held.values())), **count)
-    for name, yes in held.items():
-        put(f"identity.hypotheses_held.{name}", float(yes), n=1, unit="1: held, 0: failed")
+    made += hypotheses("privacy.identity", held, about, each=FLAG)
     for record in made:
         results.write(record)
     return made

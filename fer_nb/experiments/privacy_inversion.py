@@ -29,7 +29,8 @@ from ..utility import over_people
 from . import _privacy_inversion as inverted
 from . import _privacy_lab as lab
 from . import _privacy_people as crowd
-from .privacy_identity import HIDDEN, Arrays, command_line, limit, lowest_error, strongest
+from ._hypotheses import hypotheses
+from .privacy_identity import FLAG, HIDDEN, Arrays, command_line, limit, lowest_error, strongest
 
 METHODS = {"before": "original", "control": "control", "blur": "blur 8", "pixels": "pixels 6",
            "k_same": "k-same 20", "landmarks": "landmarks 1", "anonymizer": HIDDEN}  # fmt: skip
@@ -129,11 +130,8 @@ def report(found: Mapping[str, Arrays], split: str, seconds: float) -> list[resu
         for name, value in values.items()
     ]  # fmt: skip
     held = verdicts(right, bound)
-    count = {**about, "n": len(held), "unit": "hypotheses", "note": "held; see the module for when written"}
-    made.append(results.record("privacy.inversion.hypotheses_held", float(sum(held.values())), **count))
-    for name, yes in held.items():
-        flag = {**about, "n": 1, "unit": "1: held, 0: failed"}
-        made.append(results.record(f"privacy.inversion.hypotheses_held.{name}", float(yes), **flag))
+    count = {"note": "held; see the module for when written"}
+    made += hypotheses("privacy.inversion", held, about, count=count, each=FLAG)
     for record in made:
         results.write(record)
     return made

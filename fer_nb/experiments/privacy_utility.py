@@ -36,7 +36,8 @@ from ..evaluation import Interval
 from ..labels import LABELS
 from . import _privacy_lab as lab
 from . import _privacy_people as crowd
-from .privacy_identity import BASELINES, HIDDEN, Arrays, command_line, measure_all, strongest
+from ._hypotheses import hypotheses
+from .privacy_identity import BASELINES, FLAG, HIDDEN, Arrays, command_line, measure_all, strongest
 
 HYPOTHESES = (
     "label_only_is_empty",
@@ -282,11 +283,7 @@ def report(found: Mapping[str, Arrays], split: str, seconds: float) -> list[resu
         for name, value in values.items()
     ]  # fmt: skip
     held = verdicts(values)
-    count = {**about, "n": len(held), "unit": "hypotheses", "note": "held, of those written down before"}
-    made.append(results.record("privacy.utility.hypotheses_held", float(sum(held.values())), **count))
-    for name, yes in held.items():
-        flag = {**about, "n": 1, "unit": "1: held, 0: failed", "note": ""}
-        made.append(results.record(f"privacy.utility.hypotheses_held.{name}", float(yes), **flag))
+    made += hypotheses("privacy.utility", held, about, each=FLAG)
     for record in made:
         results.write(record)
     return made

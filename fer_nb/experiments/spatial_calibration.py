@@ -28,6 +28,7 @@ from ..evaluation import Interval, bootstrap
 from ..labels import LABELS, index
 from ..preprocess import face_sequences
 from ..reliability import cross_fitted, ece, reliability, scaled
+from ._hypotheses import hypotheses
 
 BLOCKS = ("validate", "validate-shift")
 HYPOTHESES = ("shift_is_too_sure", "scaling_helps", "does_not_travel")
@@ -171,12 +172,7 @@ def run() -> list[results.Record]:
         records.append(results.record(f"spatial.{name}", value.value, low=value.low, high=value.high, n=n,
                                       **{**common, **about}))  # fmt: skip
     note = "1: held, 0: failed; its words stand in spatial_calibration.py"
-    count = {**common, "n": len(held), "unit": "hypotheses", "note": "held, of those written down before"}
-    records.append(results.record("spatial.calibration.hypotheses_held", sum(held.values()), **count))
-    records += [
-        results.record(f"spatial.calibration.hypotheses_held.{name}", float(yes), **common, note=note)
-        for name, yes in held.items()
-    ]
+    records += hypotheses("spatial.calibration", held, common, each={"note": note})
     for record in records:
         results.write(record)
     with replacing(results.folder() / BINS) as temporary:
