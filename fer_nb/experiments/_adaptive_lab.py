@@ -7,10 +7,8 @@ on the draws of the choice, the last word is spoken on fresh draws (see `fer_nb.
 from __future__ import annotations
 
 import functools
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -19,14 +17,13 @@ from torch import Tensor, nn
 from .. import spatial
 from ..adaptive import Plateau, grow
 from ..attacks import Attacked
-from ..cache import cache_dir, load_arrays, save_arrays
+from ..cache import cache_dir
 from ..defense import DefendedModel
 from ..expected import share_right, strongest
-from ..mime.populations import bare
 from . import _defense_arms as arms
+from . import _units
 
 CHOICE, SCORE = 20, 100  # evaluations that a choice rests on, and that a score rests on
-_PACKAGE = Path(__file__).resolve().parents[1]
 _RECIPE = ("attacks", "gradient_attacks", "image_attacks", "jpeg", "defense", "expected", "adaptive",
            "experiments/_adaptive_lab")  # fmt: skip
 Launcher = Callable[[Tensor, Tensor], Attacked]  # from pictures and labels to attacked pictures
@@ -71,19 +68,12 @@ def cheap_twin(model: nn.Module) -> nn.Module:
 @functools.cache
 def recipe() -> str:
     """Hash of what trains the arms, and of the code of attacks and scores."""
-    digest = hashlib.sha256(arms.recipe().encode())
-    for name in _RECIPE:
-        digest.update(bare((_PACKAGE / f"{name}.py").read_text(encoding="utf-8")).encode())
-    return digest.hexdigest()[:12]
+    return _units.recipe(arms.recipe(), modules=_RECIPE)
 
 
 def kept(name: str, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     """Return a unit of work: read where it is kept, else made and kept. `name` says all that decides it."""
-    path = cache_dir() / "experiments" / "adaptive" / recipe() / f"{name}.npz"
-    if (arrays := load_arrays(path)) is None:
-        arrays = make()
-        save_arrays(path, arrays)
-    return arrays
+    return _units.kept(cache_dir() / "experiments" / "adaptive" / recipe() / f"{name}.npz", make)
 
 
 # ---------------------------------------------------------------- a campaign

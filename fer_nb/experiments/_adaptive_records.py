@@ -11,7 +11,7 @@ from .. import results
 from ..evaluation import Interval
 from . import _adaptive_lab as lab
 from . import _attack_lab as attack_lab
-from ._temporal_lab import write_table
+from ._tables import write_table
 
 ARMS = ("both", "static", "online", "online_alone")
 MOST, LEVELS = 8, (1, 2, 4, 8)  # bounds in 1/255

@@ -29,6 +29,7 @@ from ..mime.packing import pack, unpack
 from ..mime.populations import LICENCE, bare, subject_id
 from ..preprocess import FaceSequence, face_sequences
 from ..training import Plan, fit
+from . import _units
 from ._switches import INGREDIENTS, without
 
 PEOPLE = 50  # of *fit*, session 0, in each arm of the study of ingredients
@@ -41,7 +42,6 @@ DRAWS = {"temporal": 2800, "spatial": 1400}  # training examples in an epoch, ab
 SIZES = {"temporal": 32, "spatial": 32}  # examples in a batch
 GROUP = 5  # people in one file of clips
 TRACED = 10  # people in one file of traces, which other experiments read as well: it is made whole
-_PACKAGE = Path(__file__).resolve().parents[1]
 _RECIPE = ("features", "crops", "preprocess", "training", "temporal", "spatial", "augment", "shading",
            "experiments/_switches", "experiments/_arms")  # fmt: skip
 
@@ -71,7 +71,7 @@ class Arm:
 @functools.cache
 def version() -> str:
     """Return the name of the folder of clips: it changes when pictures or the switches change."""
-    source = bare((_PACKAGE / "experiments/_switches.py").read_text(encoding="utf-8"))
+    source = bare((_units.PACKAGE / "experiments/_switches.py").read_text(encoding="utf-8"))
     digest = hashlib.sha256(source.encode()).hexdigest()[:8]
     return f"{mime.VERSION}-{mime.fingerprint()}-ingredients-{digest}"
 
@@ -139,10 +139,7 @@ def faces_of(arm: Arm, workers: int | None = None) -> tuple[FaceSequence, ...]:
 @functools.cache
 def recipe() -> str:
     """Hash of the data version, the settings and all code that decides the weights."""
-    digest = hashlib.sha256(f"{mime.VERSION} {mime.fingerprint()} {PLANS} {DRAWS} {SIZES}".encode())
-    for name in _RECIPE:
-        digest.update(bare((_PACKAGE / f"{name}.py").read_text(encoding="utf-8")).encode())
-    return digest.hexdigest()[:12]
+    return _units.recipe(mime.VERSION, mime.fingerprint(), PLANS, DRAWS, SIZES, modules=_RECIPE)
 
 
 def path_of(arm: Arm, branch: str, seed: int) -> Path:

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import argparse
 import functools
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,15 +17,14 @@ from torch import Tensor
 
 from .. import checkpoints, mime, results, spatial
 from ..attacks import Attack, Attackable, launch
-from ..cache import cache_dir, load_arrays, save_arrays
+from ..cache import cache_dir
 from ..clips import Clip
 from ..evaluation import Interval, bootstrap
 from ..labels import index
-from ..mime.populations import bare
 from ..preprocess import FaceSequence, face_sequences
+from . import _units
 
 SPLIT = "validate"  # the test block is looked at once, at the end of the project
-_PACKAGE = Path(__file__).resolve().parents[1]
 _RECIPE = ("features", "crops", "preprocess", "spatial", "temporal", "attacks", "gradient_attacks",
            "image_attacks", "video_attacks", "landmark_attacks", "experiments/_attack_lab")  # fmt: skip
 
@@ -93,21 +90,13 @@ def victims(split: str = SPLIT, people: int | None = None) -> Victims:
 @functools.cache
 def recipe() -> str:
     """Hash of the data version, the weights that are attacked, and the code of the attacks."""
-    digest = hashlib.sha256(f"{mime.VERSION} {mime.fingerprint()}".encode())
-    for name in ("spatial", "temporal"):
-        digest.update(str(checkpoints.read_card(name).recipe).encode())
-    for name in _RECIPE:
-        digest.update(bare((_PACKAGE / f"{name}.py").read_text(encoding="utf-8")).encode())
-    return digest.hexdigest()[:12]
+    weights = [checkpoints.read_card(name).recipe for name in ("spatial", "temporal")]
+    return _units.recipe(mime.VERSION, mime.fingerprint(), *weights, modules=_RECIPE)
 
 
 def kept(name: str, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     """Return a unit of work: read where it is kept, else made and kept. `name` says all that decides it."""
-    path = cache_dir() / "experiments" / "attacks" / recipe() / f"{name}.npz"
-    if (arrays := load_arrays(path)) is None:
-        arrays = make()
-        save_arrays(path, arrays)
-    return arrays
+    return _units.kept(cache_dir() / "experiments" / "attacks" / recipe() / f"{name}.npz", make)
 
 
 # ---------------------------------------------------------------- attacks with a bound, from small to large

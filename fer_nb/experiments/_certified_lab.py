@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -14,37 +13,16 @@ import torch
 from torch import Tensor, nn
 
 from .. import checkpoints, mime, spatial
-from ..cache import cache_dir, load_arrays, save_arrays
+from ..cache import cache_dir
 from ..crops import in_crop, upright
 from ..labels import index
-from ..mime.populations import bare
 from ..preprocess import FaceSequence, face_sequences
 from ..training import Batches, Plan, fit
+from . import _units
 
 HELD = 40  # of the fit people, kept out of these trainings: epochs and widths are chosen on them
 STILLS = 1  # drawn from each clip in an epoch
-_PACKAGE = Path(__file__).resolve().parents[1]
 _RECIPE = ("augment", "shading", "training", "certified", "ablation", "experiments/_certified_lab")
-
-
-class OneSide(nn.Module):
-    """A spatial branch that looks at the picture only, not at its mirror image as well.
-
-    The vote over many noises or positions does what the mean of both sides is for, so a question costs half.
-
-    Examples
-    --------
-    >>> OneSide(spatial.SpatialNet().eval())(torch.rand(2, 1, 64, 64)).shape
-    torch.Size([2, 7])
-    """
-
-    def __init__(self, net: spatial.SpatialNet) -> None:
-        super().__init__()
-        self.net = net
-        self.train(net.training)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.net.head(self.net.maps(x))
 
 
 @dataclass(frozen=True)
@@ -83,11 +61,8 @@ def face_width(faces: Sequence[FaceSequence]) -> float:
 @functools.cache
 def recipe() -> str:
     """Hash of the data version, the shipped weights, and the code of trainings and certificates."""
-    digest = hashlib.sha256(f"{mime.VERSION} {mime.fingerprint()}".encode())
-    digest.update(str(checkpoints.read_card("spatial").recipe).encode())
-    for name in _RECIPE:
-        digest.update(bare((_PACKAGE / f"{name}.py").read_text(encoding="utf-8")).encode())
-    return digest.hexdigest()[:12]
+    weights = checkpoints.read_card("spatial").recipe
+    return _units.recipe(mime.VERSION, mime.fingerprint(), weights, modules=_RECIPE)
 
 
 def place(name: str, end: str) -> Path:
@@ -97,11 +72,7 @@ def place(name: str, end: str) -> Path:
 
 def kept(name: str, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     """Return a unit of work: read where it is kept, else made and kept."""
-    path = place(name, "npz")
-    if (arrays := load_arrays(path)) is None:
-        arrays = make()
-        save_arrays(path, arrays)
-    return arrays
+    return _units.kept(place(name, "npz"), make)
 
 
 def tuned(

@@ -10,7 +10,6 @@ import functools
 import hashlib
 import inspect
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -23,9 +22,9 @@ from ..errors import FerError
 from ..membership import Roc, ask, by_person, log_odds, roc, shadow_people, surprise
 from ..mime.populations import bare
 from ..private_training import SmallNet
+from . import _units
 from ._membership_recipes import GENERATED, Recipe, classes, flat, recipes
 
-_PACKAGE = Path(__file__).resolve().parents[1]
 _CODE = ("apex_stills", "augment", "spatial", "training", "private_training",
          "experiments/_membership_recipes")  # fmt: skip
 
@@ -71,11 +70,8 @@ def owned(sizes: Sizes) -> Stills:
 @functools.cache
 def code() -> str:
     """Hash of the data version and of the code that decides a model."""
-    digest = hashlib.sha256(f"{mime.VERSION} {mime.fingerprint()}".encode())
-    for name in _CODE:
-        digest.update(bare((_PACKAGE / f"{name}.py").read_text(encoding="utf-8")).encode())
-    digest.update(bare(inspect.getsource(shadow_people)).encode())
-    return digest.hexdigest()[:12]
+    source = bare(inspect.getsource(shadow_people))
+    return _units.recipe(mime.VERSION, mime.fingerprint(), source, modules=_CODE)
 
 
 def model_of(recipe: Recipe, role: str, number: int, sizes: Sizes) -> nn.Module:

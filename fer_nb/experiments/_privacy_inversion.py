@@ -9,29 +9,22 @@ the way back from.
 
 from __future__ import annotations
 
-import hashlib
-from pathlib import Path
-
 import numpy as np
 
 from .. import identity
-from ..cache import cache_dir, load_arrays, save_arrays
+from ..cache import cache_dir
 from ..linear_inversion import learn_way_back
-from ..mime.populations import bare
 from . import _privacy_lab as lab
 from . import _privacy_people as crowd
+from . import _units
 
 RUNGS = tuple(f"inversion_{rung}" for rung in identity.LADDER)
-_PACKAGE = Path(__file__).resolve().parents[1]
 _RECIPE = ("linear_inversion", "experiments/_privacy_inversion")
 
 
 def recipe(method: lab.Method) -> str:
     """Hash of all that decides a measurement: that of the other attackers, and the code of this one."""
-    digest = hashlib.sha256(lab.recipe(method).encode())
-    for name in _RECIPE:
-        digest.update(bare((_PACKAGE / f"{name}.py").read_text(encoding="utf-8")).encode())
-    return digest.hexdigest()[:12]
+    return _units.recipe(lab.recipe(method), modules=_RECIPE)
 
 
 def measured(name: str, split: str = crowd.SPLIT) -> dict[str, np.ndarray]:
@@ -47,10 +40,7 @@ def measured(name: str, split: str = crowd.SPLIT) -> dict[str, np.ndarray]:
     method = lab.methods()[name]
     file = f"{name.replace(' ', '-')}-{recipe(method)}.npz"
     path = cache_dir() / "experiments" / "privacy_inversion" / split / file
-    if (arrays := load_arrays(path)) is None:
-        arrays = measure(method, split)
-        save_arrays(path, arrays)
-    return arrays
+    return _units.kept(path, lambda: measure(method, split))
 
 
 def measure(method: lab.Method, split: str) -> dict[str, np.ndarray]:

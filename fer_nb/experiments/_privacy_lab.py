@@ -8,25 +8,22 @@ to see and to recognize, and a recipient learns to read. What they get out of a 
 from __future__ import annotations
 
 import functools
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .. import checkpoints, identity, mime, redact, utility
-from ..cache import cache_dir, load_arrays, save_arrays
+from ..cache import cache_dir
 from ..labels import LABELS
-from ..mime.populations import bare
 from ..preprocess import FaceSequence
 from . import _privacy_people as crowd
+from . import _units
 from .mime_identity import motion_features
 
 RUNGS = (*identity.LADDER, "motion", "everything")
 TREES = 400  # of the forest that knows people by how they move
-_PACKAGE = Path(__file__).resolve().parents[1]
 _RECIPE = ("features", "crops", "preprocess", "redact", "identity", "utility", "experiments/mime_identity",
            "experiments/_privacy_people", "experiments/_privacy_lab")  # fmt: skip
 _ANONYMIZER = ("anonymize", "anonymize_nets", "head_pose")
@@ -115,13 +112,11 @@ def picked(frames: Sequence[np.ndarray], group: crowd.People) -> np.ndarray:
 
 def recipe(method: Method) -> str:
     """Hash of all that decides a measurement: data, weights and code."""
-    digest = hashlib.sha256(f"{mime.fingerprint()} {method.name}".encode())
     drawn = method.family.startswith("anonymizer")
-    for name in (*_RECIPE, *(_ANONYMIZER if drawn else ())):
-        digest.update(bare((_PACKAGE / f"{name}.py").read_text(encoding="utf-8")).encode())
-    for name in ("spatial", *(("anonymizer",) if drawn else ())):
-        digest.update((_PACKAGE / "weights" / f"{name}.safetensors").read_bytes())
-    return digest.hexdigest()[:12]
+    names = ("spatial", *(("anonymizer",) if drawn else ()))
+    cards = [repr(checkpoints.read_card(name)) for name in names]
+    modules = (*_RECIPE, *(_ANONYMIZER if drawn else ()))
+    return _units.recipe(mime.fingerprint(), method.name, *cards, modules=modules)
 
 
 def measured(name: str, split: str = crowd.SPLIT) -> dict[str, np.ndarray]:
@@ -135,10 +130,7 @@ def measured(name: str, split: str = crowd.SPLIT) -> dict[str, np.ndarray]:
     """
     method = methods()[name]
     path = cache_dir() / "experiments" / "privacy" / split / f"{name.replace(' ', '-')}-{recipe(method)}.npz"
-    if (arrays := load_arrays(path)) is None:
-        arrays = measure(method, split)
-        save_arrays(path, arrays)
-    return arrays
+    return _units.kept(path, lambda: measure(method, split))
 
 
 @dataclass(frozen=True)

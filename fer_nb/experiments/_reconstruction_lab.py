@@ -7,10 +7,8 @@ owns (*attacker*), and victims. Of each clip two stills are taken, the apex and 
 from __future__ import annotations
 
 import functools
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,18 +16,17 @@ from torch import Tensor
 
 from .. import checkpoints, mime
 from ..bottleneck import UNSURE
-from ..cache import cache_dir, load_arrays, save_arrays
+from ..cache import cache_dir
 from ..errors import BadInput
 from ..labels import index
-from ..mime.populations import bare
 from ..preprocess import FaceSequence, face_sequences
 from ..reconstruct import oval, pose, shrink
 from ..spatial import Normalize, to_input
+from . import _units
 
 SPLIT = "validate"  # the test block is looked at once, at the end of the project
 FIT, ATTACKER = 400, 100  # people: of the recognizer (session 0), of the attacker (sessions 0 and 1)
 MIRRORED = 10_000  # added to a person's number: no face is symmetrical
-_PACKAGE = Path(__file__).resolve().parents[1]
 _RECIPE = ("crops", "preprocess", "spatial", "augment", "dependence", "bottleneck", "reconstruct",
            "inversion", "experiments/_reconstruction_lab", "experiments/_reconstruction_units",
            "experiments/_reconstruction_other")  # fmt: skip
@@ -265,17 +262,10 @@ def apart(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 @functools.cache
 def recipe() -> str:
     """Hash of the data, the shipped weights that are attacked, and the code of the units of work."""
-    digest = hashlib.sha256(f"{mime.VERSION} {mime.fingerprint()} {FIT} {ATTACKER}".encode())
-    digest.update(str(checkpoints.read_card("spatial").recipe).encode())
-    for name in _RECIPE:
-        digest.update(bare((_PACKAGE / f"{name}.py").read_text(encoding="utf-8")).encode())
-    return digest.hexdigest()[:12]
+    weights = checkpoints.read_card("spatial").recipe
+    return _units.recipe(mime.VERSION, mime.fingerprint(), FIT, ATTACKER, weights, modules=_RECIPE)
 
 
 def kept(name: str, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     """Return a unit of work: read where it is kept, else made and kept. `name` says all that decides it."""
-    path = cache_dir() / "experiments" / "reconstruction" / recipe() / f"{name}.npz"
-    if (arrays := load_arrays(path)) is None:
-        arrays = make()
-        save_arrays(path, arrays)
-    return arrays
+    return _units.kept(cache_dir() / "experiments" / "reconstruction" / recipe() / f"{name}.npz", make)

@@ -7,11 +7,9 @@ Networks are trained on the first 100 *fit* people; 20 further ones decide at wh
 from __future__ import annotations
 
 import functools
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,15 +17,15 @@ import torch
 from torch import Tensor, nn
 
 from .. import mime, results, temporal
-from ..cache import cache_dir, load_arrays, replacing, save_arrays
+from ..cache import cache_dir, load_arrays, save_arrays
 from ..evaluation import Interval, bootstrap
 from ..labels import LABELS, index
 from ..mime import timing
-from ..mime.populations import bare
 from ..preprocess import FaceSequence, face_sequences, sequence_from_points
 from ..sequence_nets import UnitBottleneck, build, unit_loss
 from ..time_views import Track, batches, inputs, spread_of, track
 from ..training import Plan, fit, predict_in_batches
+from . import _units
 
 TRAIN, STOP = 100, 20  # people
 HELD = 30  # people of *validate* who act the timing pairs
@@ -37,7 +35,6 @@ SPLIT_PAIRS = f"timing clips, session 0: fit 50 people to train and 10 to stop; 
 EPOCHS = 15
 DRAWS = 1400  # of training examples in an epoch, about
 RATE = 3e-3  # of learning, for all; half of it was worse for GRU and transformer on the 20 people who stop
-_PACKAGE = Path(__file__).resolve().parents[1]
 _RECIPE = ("features", "crops", "preprocess", "training", "temporal", "sequence_nets", "time_views",
            "regions", "mime/timing", "experiments/_temporal_lab")  # fmt: skip
 
@@ -127,10 +124,7 @@ def from_units(sequence: FaceSequence) -> Track:
 @functools.cache
 def recipe() -> str:
     """Hash of the data version and of all code that decides the weights."""
-    digest = hashlib.sha256(f"{mime.VERSION} {mime.fingerprint()}".encode())
-    for name in _RECIPE:
-        digest.update(bare((_PACKAGE / f"{name}.py").read_text(encoding="utf-8")).encode())
-    return digest.hexdigest()[:12]
+    return _units.recipe(mime.VERSION, mime.fingerprint(), modules=_RECIPE)
 
 
 def new(kind: str, width: int, spread: np.ndarray) -> nn.Module:
@@ -284,15 +278,3 @@ def write_hypotheses(id: str, held: dict[str, bool], common: dict[str, Any]) -> 
     note = "; ".join(f"{name} {'held' if yes else 'failed'}" for name, yes in held.items())
     fields = {**common, "n": len(held), "unit": f"of {len(held)}", "note": note}
     results.write(results.record(id, sum(held.values()), **fields))
-
-
-def write_table(rows: list[dict[str, Any]], path: Path) -> None:
-    """Write rows as Parquet or CSV, by the ending of the name; whole or not at all."""
-    import pandas as pd
-
-    table = pd.DataFrame(rows)
-    with replacing(path) as temporary:
-        if path.suffix == ".parquet":
-            table.to_parquet(temporary, index=False, compression="zstd")
-        else:
-            table.to_csv(temporary, index=False, float_format="%.4f")

@@ -17,18 +17,18 @@ from .. import experiments, results
 from ..errors import BadInput, FerError
 from ..provenance import code_hash
 
-FIRST = ("first_path",)  # they make weights that others use
+FIRST = ("first_path", "defense_arms")  # they make weights that others use
 LAST = ("book_cost",)  # it runs the notebooks, which read the records of the others
 
 
 def modules() -> Iterator[ModuleType]:
     """Yield the experiments: those that make weights first, then by name, the cost of the notebooks last."""
-    names = [found.name for found in iter_modules(experiments.__path__) if not found.name.startswith("_")]
-    for name in sorted(names, key=lambda name: (name not in FIRST, name in LAST, name)):
-        if name != "all":
-            module = import_module(f"{experiments.__name__}.{name}")
-            if hasattr(module, "run"):
-                yield module
+    names = {found.name for found in iter_modules(experiments.__path__) if not found.name.startswith("_")}
+    between = sorted(names - {*FIRST, *LAST, "all"})
+    for name in (*FIRST, *between, *LAST):
+        module = import_module(f"{experiments.__name__}.{name}")
+        if hasattr(module, "run"):
+            yield module
 
 
 def written_by(module: ModuleType) -> tuple[str, ...]:

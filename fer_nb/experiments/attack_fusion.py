@@ -35,7 +35,7 @@ from ..gradient_attacks import pgd
 from ..landmarks import FaceTracker
 from ..preprocess import FaceSequence, sequence_from_points
 from . import _attack_lab as lab
-from ._temporal_lab import write_table
+from ._tables import write_table
 
 LEVELS, PIXELS, STEPS = (1, 2, 8), 2.0, 40
 ARMS = (

@@ -27,7 +27,7 @@ from ..evaluation import Interval
 from ..image_attacks import bounded, minimal
 from ..labels import LABELS
 from . import _attack_lab as lab
-from ._temporal_lab import write_table
+from ._tables import write_table
 
 LEVELS = (1, 2, 3, 4, 8, 16)
 NOISE = (1, 2, 4, 8, 16, 32, 64)

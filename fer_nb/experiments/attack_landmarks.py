@@ -22,7 +22,7 @@ from .. import landmark_attacks, results, temporal
 from ..landmarks import FaceTracker
 from ..mime import blocks, courses, packing, render
 from . import _attack_lab as lab
-from ._temporal_lab import write_table
+from ._tables import write_table
 
 EACH = 2  # clips of each person
 KINDS = ("smooth", "free", "noise")

@@ -32,7 +32,7 @@ from ..gradient_attacks import pgd
 from ..preprocess import face_sequences
 from ..training import Plan, fit
 from . import _attack_lab as lab
-from ._temporal_lab import write_table
+from ._tables import write_table
 
 PEOPLE, EPOCHS, REPEATS, STEPS = 200, 20, 2, 40
 EACH = 2  # clips of each person are attacked

@@ -25,7 +25,7 @@ from ..attacks import Attackable, launch, measured, under_attack
 from ..gradient_attacks import pgd
 from ..preprocess import FaceSequence
 from . import _attack_lab as lab
-from ._temporal_lab import write_table
+from ._tables import write_table
 
 FRAMES, STEPS, STEP = 8, 15, 0.15
 EACH = 1  # clips of each person

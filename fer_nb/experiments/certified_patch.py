@@ -35,7 +35,8 @@ from ..gradient_attacks import pgd
 from ..training import Batch, Batches
 from . import _attack_lab as attack_lab
 from . import _certified_lab as lab
-from ._temporal_lab import write_table
+from ._defense_arms import OneWay
+from ._tables import write_table
 
 SHARES = (0.05, 0.10, 0.15)  # of the face's width
 WIDTHS = (8, 12, 16, 24)  # of the column that is shown, pixels
@@ -90,7 +91,7 @@ def beliefs(name: str, x: Tensor, width: int) -> np.ndarray:
     """Return what each position believes about each face, probabilities (N, A, C) float16."""
 
     def work() -> dict[str, np.ndarray]:
-        net, kind = lab.OneSide(network()), Ablation(keep=width)
+        net, kind = OneWay(network()), Ablation(keep=width)
         shown = kind.shown(64, 64)
         with torch.no_grad():
             parts = [net(kind.apply(one.expand(len(shown), -1, -1, -1), shown)).softmax(1) for one in x]

@@ -10,7 +10,6 @@ not five: two cores train a good network twice in the time in which they train a
 from __future__ import annotations
 
 import argparse
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, partial
@@ -25,9 +24,9 @@ from .. import joint, mime, results, spatial, splits, temporal
 from ..cache import cache_dir, load_arrays, replacing, save_arrays
 from ..errors import BadInput
 from ..labels import LABELS, index
-from ..mime.populations import bare
 from ..preprocess import FaceSequence, face_sequences
 from ..training import Loss, Plan, fit
+from . import _units
 
 PEOPLE, FOLDS = 400, 2  # each half of the fit people is read by networks trained on the other half
 STOP_SHARE = 0.1  # of the training people, who only decide when to stop
@@ -44,7 +43,6 @@ PLANS = {
 REPEATS = {"temporal": 2, "wide": 2, "spatial": 4, "joint": 2}  # draws from each clip in an epoch
 BRANCHES = ("temporal", "spatial")
 TABLES = {"fit": "crossfit", "validate": "crossfit_validate"}
-_PACKAGE = Path(__file__).resolve().parents[1]
 _RECIPE = (
     "features",
     "crops",
@@ -101,11 +99,8 @@ def recipe(branch: str, people: int = PEOPLE) -> str:
         PLANS[branch],
         REPEATS[branch],
     )
-    digest = hashlib.sha256(repr(about).encode())
-    for name in _RECIPE:
-        if name != "joint" or branch == "joint":
-            digest.update(bare((_PACKAGE / f"{name}.py").read_text(encoding="utf-8")).encode())
-    return digest.hexdigest()[:16]
+    modules = [name for name in _RECIPE if name != "joint" or branch == "joint"]
+    return _units.recipe(*about, modules=modules)
 
 
 def path_of(unit: Unit, people: int = PEOPLE) -> Path:

@@ -46,7 +46,7 @@ from ..labels import LABELS
 from . import _adaptive_lab as lab
 from . import _attack_lab as attack_lab
 from . import _defense_arms as arms
-from ._temporal_lab import write_table
+from ._tables import write_table
 
 UNTRAINED = {"online": "both", "online_alone": "none"}  # of each family, the arm that saw no attack
 LEVELS = (2, 4, 8)  # bounds of the attack, in 1/255

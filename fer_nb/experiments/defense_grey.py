@@ -34,14 +34,14 @@ from torch import Tensor, nn
 
 from .. import results
 from ..attacks import launch, under_attack
-from ..cache import load_arrays, save_arrays
 from ..evaluation import Interval, bootstrap
 from ..expected import share_right
 from ..gradient_attacks import pgd
 from . import _attack_lab as lab
 from . import _defense_arms as arms
+from . import _units
 from ._adaptive_lab import RandomSide
-from ._temporal_lab import write_table
+from ._tables import write_table
 
 EACH = 2  # clips of each person are attacked; all are read without attack
 STEPS, EVALUATIONS = 40, 6  # of PGD; how often a random model is asked about a picture
@@ -98,11 +98,7 @@ class Row:
 
 def kept(name: str, make: Callable[[], np.ndarray]) -> np.ndarray:
     """Return an array: read where it is kept beside the arms, else made and kept."""
-    path = arms.home() / "grey" / f"{name}.npz"
-    if (arrays := load_arrays(path)) is None:
-        arrays = {"it": make()}
-        save_arrays(path, arrays)
-    return arrays["it"]
+    return _units.kept(arms.home() / "grey" / f"{name}.npz", lambda: {"it": make()})["it"]
 
 
 def crafted(source: str, who: lab.Victims, level: int) -> Tensor:

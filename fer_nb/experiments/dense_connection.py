@@ -22,7 +22,6 @@ peak_frame           A random frame loses more than 10 points to the automatic a
 from __future__ import annotations
 
 import argparse
-import hashlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -38,17 +37,16 @@ from .. import mime, named_stills, own_neutral, results, spatial, splits
 from .._parallel import cores, spread
 from ..cache import cache_dir, load_arrays, save_arrays
 from ..labels import LABELS, index
-from ..mime.populations import bare
 from ..preprocess import FaceSequence, face_sequences
 from ..small_nets import NETS
 from ..training import Batch, Plan, fit
+from . import _units
 from ._dense_report import FRAMES, OWN_NEUTRAL, PEOPLE, RECORDS, SHUFFLED, answers, report
 
 SEEDS = (0, 1, 2)
 REPEATS = {20: 10, 50: 4, 100: 2}  # stills of a clip in an epoch: as many steps for each size
 EPOCHS = 12
 PLAN = Plan(epochs=EPOCHS, learning_rate=2e-3, patience=EPOCHS)  # never stopped early
-_PACKAGE = Path(__file__).resolve().parents[1]
 _RECIPE = ("features", "crops", "preprocess", "training", "spatial", "augment", "shading", "small_nets",
            "own_neutral", "named_stills")  # fmt: skip
 _CLOSED = mime.UNITS.index("AU43")  # a blink is no peak
@@ -95,10 +93,7 @@ def units(seeds: Sequence[int] = SEEDS) -> list[Unit]:
 @cache
 def recipe() -> str:
     """Hash of everything that decides the logits of a unit."""
-    digest = hashlib.sha256(repr((mime.VERSION, mime.fingerprint(), PLAN, REPEATS, FRAMES)).encode())
-    for name in _RECIPE:
-        digest.update(bare((_PACKAGE / f"{name}.py").read_text(encoding="utf-8")).encode())
-    return digest.hexdigest()[:16]
+    return _units.recipe(mime.VERSION, mime.fingerprint(), PLAN, REPEATS, FRAMES, modules=_RECIPE)
 
 
 def path_of(unit: Unit) -> Path:

@@ -35,7 +35,7 @@ from ..private_training import person_epsilon
 from . import _membership_lab as lab
 from ._hypotheses import hypotheses
 from ._membership_recipes import DELTA, GENERATED, STEPS, Recipe, private_plan
-from ._temporal_lab import write_table
+from ._tables import write_table
 
 ROWS = ("plain", "regularised", "generated", "dp_inf", "dp8", "dp3", "dp1", "dp8_pictures")
 GAMES = {"exact": "", "sessions": ".sessions"}  # and how their records end

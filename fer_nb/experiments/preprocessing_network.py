@@ -10,7 +10,6 @@ and on new people is kept along the way: the over-fitting curves of chapter 02.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,8 +24,8 @@ from torch import Tensor, nn
 from .. import mime, results, spatial
 from .._parallel import spread
 from ..cache import cache_dir, load_arrays, replacing, save_arrays
-from ..mime.populations import bare
 from ..training import Batch, Plan, fit, predict_in_batches
+from . import _units
 from . import preprocessing as ladder
 from ._preprocessing_records import Answers, gather
 from .preprocessing import LOCAL, Arm, Job
@@ -59,9 +58,9 @@ def jobs() -> list[Job]:
 @cache
 def folder() -> Path:
     """Return where finished trainings are kept: named after the stills, the settings and the network."""
-    digest = hashlib.sha256(repr((ladder.folder().name, PLAN, LONGER, NET, DRAWS, BATCH, WATCHED)).encode())
-    digest.update(bare((ladder.PACKAGE / "training.py").read_text(encoding="utf-8")).encode())
-    return cache_dir() / "experiments" / "preprocessing_network" / digest.hexdigest()[:16]
+    settings = (ladder.folder().name, PLAN, LONGER, NET, DRAWS, BATCH, WATCHED)
+    name = _units.recipe(*settings, modules=["training"])
+    return cache_dir() / "experiments" / "preprocessing_network" / name
 
 
 class Plain(nn.Module):

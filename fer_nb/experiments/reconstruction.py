@@ -38,7 +38,7 @@ from ._reconstruction_lab import SPLIT, World, world
 from ._reconstruction_report import CHANGED, Book, write_base, write_others, write_side
 from ._reconstruction_scores import SEEDS, WAYS, Scores
 from ._reconstruction_settings import ALONE, RECOMMENDED, STRENGTHS
-from ._temporal_lab import write_table
+from ._tables import write_table
 
 HYPOTHESES = ("plain_is_strong", "each_helps", "combined_halves", "decoder_beats_slope", "probe_bounds",
               "unseen_is_unknown", "shipped_leaks")  # fmt: skip

@@ -31,6 +31,7 @@ from ..preprocess import FaceSequence
 from ..sequence_nets import KINDS, UnitBottleneck
 from ..time_views import Track, inputs, track
 from . import _temporal_lab as lab
+from ._tables import write_table
 
 RIVALS = (*KINDS, "bottleneck", "regions", "recipe")
 RULERS = ("true_landmarks", "oracle")
@@ -181,7 +182,7 @@ def run(*, seeds: tuple[int, ...] = lab.SEEDS) -> None:
         note="true and read intensity over time, mean of 22 units; validate, detected landmarks", **common,
     ))  # fmt: skip
     lab.write_hypotheses(HELD, hypotheses({k: v.value for k, v in accuracy.items()}, gain), common)
-    lab.write_table(table, results.folder() / "predictions" / "temporal_variants.parquet")
+    write_table(table, results.folder() / "predictions" / "temporal_variants.parquet")
     for (name, test), score in accuracy.items():
         print(f"{name:15} {test:15} {score}  {gain.get((name, test), '')}")
 

@@ -36,6 +36,7 @@ from ..mime import timing
 from ..preprocess import FaceSequence
 from ..time_views import VIEWS, Track, drop_frames, jitter, shorten, thin, track
 from . import _temporal_lab as lab
+from ._tables import write_table
 
 TESTS = {"validate": "", "validate-shift": ".shift"}
 PAIRS = [[timing.KINDS.index(kind) for kind in pair] for pair in timing.PAIRS.values()]
@@ -228,8 +229,8 @@ def run(*, seeds: tuple[int, ...] = lab.SEEDS) -> None:
     held = hypotheses({id: interval for id, (interval, _) in found.items()}, lost)
     lab.write_hypotheses(HELD, held, {**common, "split": lab.SPLIT})
     print(held)
-    lab.write_table(table, results.folder() / "predictions" / "time_use.parquet")
-    lab.write_table(rows, results.folder() / "temporal.robust.csv")
+    write_table(table, results.folder() / "predictions" / "time_use.parquet")
+    write_table(rows, results.folder() / "temporal.robust.csv")
 
 
 if __name__ == "__main__":

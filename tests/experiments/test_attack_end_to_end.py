@@ -50,6 +50,7 @@ def test_run_writes_its_records_and_the_table(small, monkeypatch):
     assert {r.id for r in results.all_records()} == set(boxes.RECORDS)
     turned = results.load("attack.end_to_end.turned")
     assert turned.value == 0.5 and turned.n == 2
+    assert results.load("attack.end_to_end.noise_turned").value == 0  # noise turned none of the two
     assert results.load("attack.end_to_end.clean").value == pytest.approx(2 / 3)
     assert results.load("attack.end_to_end.lost_queries").value == 0.2
     assert len(pd.read_csv(small / boxes.TABLE)) == 3
@@ -68,6 +69,11 @@ def test_one_clip_is_attacked_and_counted(small):
 def test_verdicts_look_at_clips_that_were_read():
     box = {name: np.array([1.0, 1.0, 1.0, 0.0]) for name in boxes.ANSWERS}
     box |= {"spatial": np.zeros(4), "fused": np.array([1.0, 1.0, 0.0, 0.0])}
+    box["queries"] = np.array([500.0, 500.0, 20.0, 0.0])
     assert boxes.verdicts(box) == dict.fromkeys(boxes.HYPOTHESES, True)
     box["spatial"] = box["temporal"]
     assert not boxes.verdicts(box)["pixels_first"]
+    box["fused"] = np.array([1.0, 0.0, 0.0, 0.0])
+    assert boxes.verdicts(box)["fusion_resists"]  # one of three within the questions it was planned with
+    box["queries"][1] = boxes.PLANNED
+    assert not boxes.verdicts(box)["fusion_resists"]

@@ -1,4 +1,4 @@
-"""What the certificate experiments share, on toys: one side, people apart, short trainings that are kept."""
+"""What the certificate experiments share, on toys: people apart, short trainings that are kept."""
 
 from __future__ import annotations
 
@@ -24,15 +24,6 @@ def faces(people: int = 3):
         units = rng.random((len(face), 22)).astype(np.float32)
         out.append(type(face)(**{**vars(face), "units": units}))
     return tuple(out)
-
-
-def test_one_side_is_half_of_the_answer():
-    torch.manual_seed(0)
-    net = spatial.SpatialNet().eval()
-    x = torch.rand(2, 1, 64, 64)
-    one = lab.OneSide(net)
-    torch.testing.assert_close((one(x) + one(x.flip(-1))) / 2, net(x), rtol=1e-4, atol=1e-5)
-    assert not one.training
 
 
 def test_people_to_choose_on_are_not_trained_on(monkeypatch):

@@ -16,7 +16,7 @@ pytest.importorskip("foolbox")
 
 
 class Net(nn.Module):
-    """A toy in the place of the trained branch: `OneSide` asks for maps and a head."""
+    """A toy in the place of the trained branch: `OneWay` asks for maps and a head."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -89,3 +89,42 @@ def test_run_trains_what_is_named_and_ships_it(short, monkeypatch, tmp_path, cap
     kept = arms.arm("both")
     assert all(torch.equal(a, b) for a, b in zip(model.model.parameters(), kept.parameters(), strict=True))
     assert not (tmp_path / "spatial_none.json").exists()
+
+
+def test_arms_that_are_shipped_need_no_training(short, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(checkpoints, "WEIGHTS", tmp_path / "weights")
+    monkeypatch.setattr(defense_arms, "validated", lambda name: 0.5)
+    few = ("none", "both", "occlusion")
+    defense_arms.run(only=("none", "both"))
+    assert defense_arms.shipped_together() == ("none",)
+    defense_arms.run(only=few)
+    assert defense_arms.shipped_together() == ("none", "occlusion")
+    before = {name: arms.arm(name).state_dict() for name in few}
+    for name in few:
+        (arms.home() / f"{name}.npz").unlink()
+    monkeypatch.setattr(arms, "tuned", lambda *a, **k: pytest.fail("trained again"))
+    capsys.readouterr()
+    defense_arms.run(only=few)
+    assert capsys.readouterr().out.count("was there") == 3
+    for name in few:
+        now = arms.arm(name).state_dict()
+        assert all(torch.equal(now[key], value) for key, value in before[name].items())
+
+
+def test_shipped_arms_of_another_recipe_are_left_alone(short, monkeypatch, tmp_path):
+    monkeypatch.setattr(checkpoints, "WEIGHTS", tmp_path / "weights")
+    defense_arms.run(only=("none",))
+    assert defense_arms.shipped_together() == ("none",)
+    monkeypatch.setattr(arms, "recipe", lambda: "another")
+    defense_arms.adopt()
+    assert not arms.is_ready("none") and defense_arms.shipped_together() == ()
+
+
+def test_the_package_ships_arms_by_the_recipe_in_force():
+    names = defense_arms.shipped_together()
+    assert "none" in names and set(names) <= set(arms.ARMS) - set(defended.SHIPPED)
+    nets = checkpoints.load(defense_arms.TOGETHER, defense_arms.Arms)[0]
+    with torch.no_grad():
+        x = torch.rand(2, 1, 64, 64)
+        said = {name: net(x) for name, net in nets.items()}
+    assert tuple(said) == names and all(s.shape == (2, 7) and s.isfinite().all() for s in said.values())

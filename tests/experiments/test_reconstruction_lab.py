@@ -9,6 +9,7 @@ import torch
 from fer_nb.bottleneck import UNSURE
 from fer_nb.errors import BadInput
 from fer_nb.experiments import _reconstruction_lab as lab
+from fer_nb.experiments import _units
 from tests.faces import sequence
 from tests.reconstruction_toys import stills, world
 
@@ -105,5 +106,5 @@ def test_what_is_kept_is_not_made_again(cache_folder, monkeypatch):
 
 def test_the_key_names_every_module_that_decides():
     assert len(lab.recipe()) == 12
-    assert all((lab._PACKAGE / f"{name}.py").is_file() for name in lab._RECIPE)
+    assert all((_units.PACKAGE / f"{name}.py").is_file() for name in lab._RECIPE)
     assert lab.SPLIT == "validate"

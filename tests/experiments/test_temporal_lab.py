@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 
@@ -104,15 +103,11 @@ def test_differences_are_paired():
     assert score.value == 0.75
 
 
-def test_hypotheses_and_tables_are_written(tmp_path, monkeypatch):
+def test_hypotheses_are_written(tmp_path, monkeypatch):
     monkeypatch.setenv("FER_NB_RESULTS", str(tmp_path))
     lab.write_hypotheses("toy.held", {"A": True, "B": False}, {"n": 99, "dataset": "mime"})
     kept = results.load("toy.held")
     assert (kept.value, kept.n, kept.unit, kept.note) == (1, 2, "of 2", "A held; B failed")
-    for name in ("a.parquet", "a.csv"):
-        lab.write_table([{"x": 1, "y": 0.5}], tmp_path / "deep" / name)
-    assert pd.read_parquet(tmp_path / "deep" / "a.parquet").to_dict("records") == [{"x": 1, "y": 0.5}]
-    assert (tmp_path / "deep" / "a.csv").read_text() == "x,y\n1,0.5000\n"
 
 
 def test_the_recipe_names_files_that_exist():
