@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import results
 from ..evaluation import Interval
+from ..mime import blocks
 from . import _adaptive_lab as lab
 from . import _attack_lab as attack_lab
 from ._tables import write_table
@@ -18,6 +19,7 @@ MOST, LEVELS = 8, (1, 2, 4, 8)  # bounds in 1/255
 BOUNDS = {"both": (1, 2, 8)}  # of an arm that is attacked at some of them only
 FULL = (1, 2, 8)  # bounds of the rows on noise, transfer and the growth of EOT
 DEEP = "static"  # the arm that every attack is tried on, at these bounds
+PEOPLE = 100  # of the block, from the first; all of a smaller one
 EACH = {(DEEP, MOST): 2}  # clips a person; 1 elsewhere
 STEPS, LIMIT = 40, 8  # of PGD; draws that EOT may grow to
 PART, LABEL_PART, FROZEN_PART = 20, 8, 16  # pictures for Square, the label-only search, frozen draws
@@ -40,6 +42,11 @@ RECORDS = (
     *(f"adaptive.{DEEP}.{what}.eps{k}" for what in DEEP_ONLY for k in FULL),
     "adaptive.seed_spread", "adaptive.suite.hypotheses_held",
 )  # fmt: skip
+
+
+def group(split: str) -> attack_lab.Victims:
+    """Return the people of a block whose clips are attacked."""
+    return attack_lab.victims(split, min(PEOPLE, blocks.spec(split).people))
 
 
 @dataclass(frozen=True)
@@ -124,7 +131,7 @@ def report(
     known, at = found["both", MOST], scores["both", MOST]
     put("adaptive.breaks_known", at, known.who, direction="down", target=0.10,
         note="occlusion and JPEG, trained on them but not on attacks, under the suite at 8/255")  # fmt: skip
-    few = attack_lab.victims(known.who.split).some(1)
+    few = group(known.who.split).some(1)
     put("adaptive.seed_spread", max(spread) - min(spread), None, n=len(few),
         split=known.who.split, seeds=(0, *SEEDS), per_seed=tuple(spread),
         note=f"online arm, EOT of {SEED_DRAWS} draws, {SEEDS_AT}/255: largest minus least")  # fmt: skip

@@ -1,6 +1,6 @@
 """What is left of the defense when the attacker knows it? `python -m fer_nb.experiments.adaptive_suite`.
 
-Attacks the arms of chapter 07 adaptively, at 1, 2, 4 and 8 /255, on clips spread evenly over people: noise,
+Attacks the arms of chapter 07 adaptively, at 1, 2, 4 and 8 /255, on clips of at most 100 people: noise,
 transfer from the undefended branch, PGD through the codec averaged over a doubled number of draws (EOT with
 BPDA); on the static arm, other losses and stand-ins for the codec, and on a part of the pictures Square and a
 label-only search.
@@ -48,7 +48,7 @@ RECORDS = plan.RECORDS
 
 def victims(name: str, level: int, split: str) -> attack_lab.Victims:
     """Return the clips on which an arm is attacked at a bound."""
-    return attack_lab.victims(split).some(plan.EACH.get((name, level), 1))
+    return plan.group(split).some(plan.EACH.get((name, level), 1))
 
 
 def campaign(name: str, level: int, split: str) -> plan.Found:
@@ -164,7 +164,7 @@ def frozen(name: str, level: int, split: str) -> float:
 def seed_spread(split: str, name: str = "online") -> list[float]:
     """Accuracy under one EOT attack from several seeds, on one clip a person."""
     level = plan.SEEDS_AT
-    who, model = attack_lab.victims(split).some(1), lab.model_of(name)
+    who, model = plan.group(split).some(1), lab.model_of(name)
     twin = lab.cheap_twin(model)
     assert isinstance(twin, DefendedModel)
     out = []

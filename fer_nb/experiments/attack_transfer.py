@@ -42,6 +42,7 @@ NETS = SOURCES[:3]
 HYPOTHESES = ("transfers", "own_is_worst", "kind_matters")
 RECORDS = (
     "attack.transfer", "attack.transfer.back", "attack.transfer.residual", "attack.transfer.ensemble",
+    "attack.transfer.kind", "attack.transfer.kind.eps4",
     *(f"attack.transfer.clean.{name}" for name in NETS), "attack.transfer.hypotheses_held",
 )  # fmt: skip
 TABLE = "attack.transfer.csv"
@@ -143,6 +144,11 @@ def run(*, split: str = lab.SPLIT, people: int | None = None) -> list[results.Re
         note = f"accuracy of the {reader} network on what PGD-{STEPS}, 8/255, made on: {source}"
         made.append(lab.record(f"attack.transfer{id}", who.score(found[source, reader, 8]), who,
                                unit="accuracy", note=note, **common))  # fmt: skip
+    for id, level in (("kind", 8), ("kind.eps4", 4)):
+        more = found["residual", "shipped", level].astype(float) - found["twin", "shipped", level]
+        note = f"left of the shipped network: made on the residual one minus made on the twin, {level}/255"
+        made.append(lab.record(f"attack.transfer.{id}", who.score(more), who, unit="accuracy", note=note,
+                               **common))  # fmt: skip
     mean = {key: float(value.mean()) for key, value in found.items()}
     held = verdicts(mean, {name: float(value.mean()) for name, value in right.items()})
     made.append(lab.hypotheses("attack.transfer.hypotheses_held", held, split, **common))

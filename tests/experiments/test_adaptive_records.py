@@ -29,3 +29,11 @@ def test_hypotheses_read_what_was_found():
 def test_every_record_has_one_name():
     assert len(set(plan.RECORDS)) == len(plan.RECORDS)
     assert "adaptive.breaks_known" in plan.RECORDS and "defense.online.adaptive.eps2" in plan.RECORDS
+
+
+def test_a_large_block_is_cut_and_a_small_one_taken_whole(monkeypatch):
+    asked = []
+    monkeypatch.setattr(plan.attack_lab, "victims", lambda split, people: asked.append((split, people)))
+    for split in ("validate", "test"):
+        plan.group(split)
+    assert asked == [("validate", 50), ("test", plan.PEOPLE)] and plan.PEOPLE < 150

@@ -23,7 +23,7 @@ def small(tmp_path, monkeypatch, cache_folder):
     monkeypatch.setattr(suite.lab, "recipe", lambda: "toy")
     monkeypatch.setattr(suite.lab, "CHOICE", 3)
     monkeypatch.setattr(suite.lab, "SCORE", 5)
-    monkeypatch.setattr(attack_lab, "victims", lambda split: victims(missed=0))
+    monkeypatch.setattr(attack_lab, "victims", lambda split, people: victims(missed=0))
     monkeypatch.setattr(suite.spatial, "load", Still)
 
     def model_of(name):
