@@ -9,9 +9,9 @@ import numpy as np
 
 from .. import results
 from ..evaluation import Interval
-from ..mime import blocks
 from . import _adaptive_lab as lab
 from . import _attack_lab as attack_lab
+from ._people import enough
 from ._tables import write_table
 
 ARMS = ("both", "static", "online", "online_alone")
@@ -19,7 +19,6 @@ MOST, LEVELS = 8, (1, 2, 4, 8)  # bounds in 1/255
 BOUNDS = {"both": (1, 2, 8)}  # of an arm that is attacked at some of them only
 FULL = (1, 2, 8)  # bounds of the rows on noise, transfer and the growth of EOT
 DEEP = "static"  # the arm that every attack is tried on, at these bounds
-PEOPLE = 100  # of the block, from the first; all of a smaller one
 EACH = {(DEEP, MOST): 2}  # clips a person; 1 elsewhere
 STEPS, LIMIT = 40, 8  # of PGD; draws that EOT may grow to
 PART, LABEL_PART, FROZEN_PART = 20, 8, 16  # pictures for Square, the label-only search, frozen draws
@@ -46,7 +45,7 @@ RECORDS = (
 
 def group(split: str) -> attack_lab.Victims:
     """Return the people of a block whose clips are attacked."""
-    return attack_lab.victims(split, min(PEOPLE, blocks.spec(split).people))
+    return attack_lab.victims(split, enough(split))
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ from ..gradient_attacks import pgd
 from ..landmarks import FaceTracker
 from ..preprocess import FaceSequence, sequence_from_points
 from . import _attack_lab as lab
+from ._people import enough
 from ._tables import write_table
 
 LEVELS, PIXELS, STEPS = (1, 2, 8), 2.0, 40
@@ -175,7 +176,7 @@ def verdicts(left: dict[tuple[str, str], float]) -> dict[str, bool]:
 def run(*, split: str = lab.SPLIT, people: int | None = None) -> list[results.Record]:
     """Attack, fuse by every rule, then write records and the table."""
     began = time.perf_counter()
-    who = lab.victims(split, people)
+    who = lab.victims(split, people or enough(split))
     told = arms(who)
     moved, by_nothing = told.pop("moved"), told.pop("moved by nothing")
     y = who.y.numpy()

@@ -25,6 +25,7 @@ from ..attacks import Attackable, launch, measured, under_attack
 from ..gradient_attacks import pgd
 from ..preprocess import FaceSequence
 from . import _attack_lab as lab
+from ._people import enough
 from ._tables import write_table
 
 FRAMES, STEPS, STEP = 8, 15, 0.15
@@ -102,7 +103,7 @@ def verdicts(video: dict[tuple[str, float], np.ndarray]) -> dict[str, bool]:
 def run(*, split: str = lab.SPLIT, people: int | None = None) -> list[results.Record]:
     """Attack videos, then write records and the table."""
     began = time.perf_counter()
-    few = lab.victims(split, people).some(EACH)
+    few = lab.victims(split, people or enough(split)).some(EACH)
     video = over_frames(few)
     common: dict[str, Any] = {"command": COMMAND, "seconds": round(time.perf_counter() - began, 1)}
     made: list[results.Record] = []
