@@ -48,8 +48,8 @@ HYPOTHESES = ("noise_is_harmless", "steps_beat_one", "white_beats_black", "auto_
 RECORDS = (
     "attack.pgd_undefended", *(f"attack.pgd_undefended.eps{k}" for k in STATED[:-1]), "attack.clean",
     "attack.noise.eps8", "attack.fgsm.eps8", "attack.fgsm.eps1", "attack.square.eps8", "attack.square.eps2",
-    "attack.autoattack.eps1", "attack.autoattack.eps8", "attack.pgd_l2.half", "attack.targeted.eps8",
-    "attack.pgd_cost.gradients", "attack.square_cost.queries",
+    "attack.autoattack.eps1", "attack.autoattack.eps8", "attack.autoattack.over_pgd",
+    "attack.pgd_l2.half", "attack.targeted.eps8", "attack.pgd_cost.gradients", "attack.square_cost.queries",
     "attack.deepfool.l2", "attack.deepfool.linf", "attack.carlini_wagner.l2", "attack.hopskipjump.l2",
     "attack.boundary.l2", "attack.hopskipjump.queries", "attack.carlini_wagner.gradients",
     "attack.images.hypotheses_held",
@@ -200,6 +200,10 @@ def report(
         for k in levels:
             mine, note = rungs[name][0], f"{name}, {k}/255, rounded to 8 bits; spatial branch"
             put(f"attack.{name.lower()}.eps{k}", left(name, k), mine, note=note, **accuracy)
+    auto, found = rungs["AutoAttack"]
+    more = rungs["PGD"][1][0].right[_rows_of(who, auto)].astype(float) - found[0].right
+    put("attack.autoattack.over_pgd", auto.score(more), auto, unit="accuracy",
+        note="what AutoAttack takes beyond PGD-40 on the same clips, 1/255")  # fmt: skip
     half = min(l2, key=lambda r: abs(r.right.mean() - 0.5))
     part = who.some(EACH["l2"])
     note = f"the l2 bound among {', '.join(f'{r.level:g}' for r in l2)} that leaves about half under PGD-40"
