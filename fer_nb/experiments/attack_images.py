@@ -201,8 +201,8 @@ def report(
             mine, note = rungs[name][0], f"{name}, {k}/255, rounded to 8 bits; spatial branch"
             put(f"attack.{name.lower()}.eps{k}", left(name, k), mine, note=note, **accuracy)
     auto, found = rungs["AutoAttack"]
-    more = rungs["PGD"][1][0].right[_rows_of(who, auto)].astype(float) - found[0].right
-    put("attack.autoattack.over_pgd", auto.score(more), auto, unit="accuracy",
+    beyond = rungs["PGD"][1][0].right[_rows_of(who, auto)].astype(float) - found[0].right
+    put("attack.autoattack.over_pgd", auto.score(beyond), auto, unit="accuracy",
         note="what AutoAttack takes beyond PGD-40 on the same clips, 1/255")  # fmt: skip
     half = min(l2, key=lambda r: abs(r.right.mean() - 0.5))
     part = who.some(EACH["l2"])
