@@ -54,9 +54,10 @@ def run(*, only: tuple[str, ...] = tuple(arms.ARMS)) -> None:
         known = arms.is_ready(name)
         arms.arm(name)
         print(f"{name}: {'was there' if known else 'trained'}", flush=True)
-        if name in defended.SHIPPED and not is_shipped(name):
-            ship(name)
-        if name not in defended.SHIPPED and name not in shipped_together():
+        if name in defended.SHIPPED:
+            if not is_current(defended.name_of(name)):
+                ship(name)
+        elif name not in shipped_together():
             ship_together()
 
 
@@ -70,7 +71,7 @@ def shipped_together() -> tuple[str, ...]:
 def adopt() -> None:
     """Put shipped weights where trained arms are kept, if this recipe made them and none are there."""
     found: dict[str, nn.Module] = {name: defended.load(name).model for name in defended.SHIPPED
-                                   if is_shipped(name)}  # fmt: skip
+                                   if is_current(defended.name_of(name))}  # fmt: skip
     if shipped_together():
         found |= checkpoints.load(TOGETHER, Arms)[0].items()
     for name, net in found.items():
@@ -84,11 +85,6 @@ def validated(name: str) -> float:
     who = lab.victims("validate")
     right = share_right(arms.defended(name), who.x, who.y, draws=2)
     return float(right.sum()) / len(who)
-
-
-def is_shipped(name: str) -> bool:
-    """Whether the package holds the weights of an arm as this recipe makes them."""
-    return is_current(defended.name_of(name))
 
 
 def is_current(weights: str) -> bool:

@@ -19,9 +19,10 @@ import numpy as np
 
 from .. import evaluation, fusion_fit, mime, results
 from .._parallel import bar
-from ..cache import cache_dir, load_arrays, save_arrays
+from ..cache import cache_dir
 from ..labels import LABELS
 from ..mime.populations import bare
+from . import _units
 from .crossfit import read
 from .fusion_data import Pooled, cross_fit, gather, mean_right, over_people, transfer
 from .fusion_pgd import attacked_logits
@@ -127,10 +128,7 @@ def kept(pooled: Pooled, name: str, make: Callable[[], dict[str, np.ndarray]]) -
     for path in (here.parent / "fusion.py", here.parent / "fusion_fit.py", here / "fusion_data.py"):
         digest.update(bare(path.read_text(encoding="utf-8")).encode())
     path = cache_dir() / "experiments" / "fusion_regimes" / f"{digest.hexdigest()[:20]}.npz"
-    if (found := load_arrays(path)) is None:
-        found = {rule: answer.astype(np.int8) for rule, answer in make().items()}
-        save_arrays(path, found)
-    return found
+    return _units.kept(path, lambda: {rule: said.astype(np.int8) for rule, said in make().items()})
 
 
 def _listed(parts: Sequence[dict[str, np.ndarray]]) -> dict[str, list[np.ndarray]]:

@@ -24,7 +24,6 @@ H6  normalized light is worth more on the shifted twin than on *validate*.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -37,13 +36,13 @@ from torch import Tensor
 
 from .. import augment, illumination, mime, spatial
 from .._parallel import spread
-from ..cache import cache_dir, load_arrays, save_arrays
+from ..cache import cache_dir
 from ..clips import Clip
 from ..crop_ladder import CUTS, cut_stills
 from ..labels import index
-from ..mime.populations import bare
 from ..preprocess import FaceSequence, face_sequences
 from . import _preprocessing_records as records
+from . import _units
 
 RECORDS = records.RECORDS
 PEOPLE, SEEDS = (10, 20, 40), (0, 1, 2)  # seed k learns from the people after the first 40 k
@@ -57,9 +56,7 @@ FAMILIES = {
     "camera": ("refilter", "blur", "noise", "jpeg"),
     "occlusion": ("erase",),
 }
-PACKAGE = Path(__file__).resolve().parents[1]
-_RECIPE = ("features.py", "crops.py", "crop_ladder.py", "preprocess.py", "illumination.py", "augment.py",
-           "spatial.py")  # fmt: skip
+_RECIPE = ("features", "crops", "crop_ladder", "preprocess", "illumination", "augment", "spatial")
 
 
 @dataclass(frozen=True)
@@ -158,25 +155,21 @@ def collect(
 def stills(block: str, shifted: bool = False) -> dict[str, np.ndarray]:
     """Return the stills of a block as in `collect`, kept on disk: peaks of *fit*, else the apex alone."""
     name = block + ("-shift" if shifted else "")
-    path = folder() / f"stills-{name}.npz"
-    kept = load_arrays(path)
-    if kept is None:
+
+    def make() -> dict[str, np.ndarray]:
         people = max(PEOPLE) * len(SEEDS) if block == "fit" else None
         clips = mime.block(block, people=people, shifted=shifted)
         faces = face_sequences(clips, key=f"{mime.VERSION}/{name}")
-        kept = collect(clips, faces, STILLS if block == "fit" else 1, tuple(CUTS))
-        save_arrays(path, kept)
-    return kept
+        return collect(clips, faces, STILLS if block == "fit" else 1, tuple(CUTS))
+
+    return _units.kept(folder() / f"stills-{name}.npz", make)
 
 
 @cache
 def folder() -> Path:
     """Return where finished work is kept: it is named after all code and settings that decide it."""
     settings = (PEOPLE, SEEDS, STILLS, COPIES, PARTS, C, FAMILIES, mime.VERSION, mime.fingerprint())
-    digest = hashlib.sha256(repr(settings).encode())
-    for name in _RECIPE:
-        digest.update(bare((PACKAGE / name).read_text(encoding="utf-8")).encode())
-    return cache_dir() / "experiments" / "preprocessing" / digest.hexdigest()[:16]
+    return cache_dir() / "experiments" / "preprocessing" / _units.recipe(*settings, modules=_RECIPE)
 
 
 def group(job: Job) -> dict[str, np.ndarray]:
@@ -250,11 +243,7 @@ def train(job: Job) -> dict[str, np.ndarray]:
 def finished(job: Job) -> dict[str, np.ndarray]:
     """Return the outcome of a training, from disk if it was done before."""
     path = folder() / f"{job.arm.name}-{job.people}-{job.seed}.npz"
-    kept = load_arrays(path)
-    if kept is None:
-        kept = train(job)
-        save_arrays(path, kept)
-    return kept
+    return _units.kept(path, lambda: train(job))
 
 
 # ---------------------------------------------------------------- the whole
