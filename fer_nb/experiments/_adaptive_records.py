@@ -29,7 +29,6 @@ SEEDS_AT = 2  # bound of these, in 1/255
 HYPOTHESES = ("known_defense_breaks", "static_falls", "online_stands", "draws_matter", "white_beats_black",
               "noise_is_harmless")  # fmt: skip
 TABLE, PLATEAUS = "adaptive.suite.csv", "adaptive.plateau.csv"
-COMMAND = "python -m fer_nb.experiments.adaptive_suite"
 RANDOM = tuple(name for name in ARMS if name != "online_alone")
 GROWTH, DEEP_ONLY = ("plateau", "one_draw"), ("frozen", "square", "label")
 RECORDS = (
@@ -88,7 +87,7 @@ def report(
     seconds: float,
 ) -> list[results.Record]:
     """Write every record and both tables."""
-    common: dict[str, Any] = {"command": COMMAND, "seconds": seconds, "unit": "accuracy"}
+    common: dict[str, Any] = {"seconds": seconds, "unit": "accuracy"}
     made: list[results.Record] = []
 
     def put(id: str, value: Interval | float, who: attack_lab.Victims | None, **more: Any) -> None:
@@ -136,7 +135,7 @@ def report(
         note=f"online arm, EOT of {SEED_DRAWS} draws, {SEEDS_AT}/255: largest minus least")  # fmt: skip
     held = verdicts(found, scores)
     made.append(attack_lab.hypotheses("adaptive.suite.hypotheses_held", held, known.who.split,
-                                      command=COMMAND, seconds=seconds))  # fmt: skip
+                                      seconds=seconds))  # fmt: skip
     rows = [
         {"arm": name, "level": k, **vars(stage)} for (name, k), one in found.items() for stage in one.stages
     ]

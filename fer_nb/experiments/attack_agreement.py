@@ -25,7 +25,6 @@ RECORDS = (
     "attack.foolbox_agreement", "attack.foolbox_agreement.accuracy", "attack.foolbox_agreement.level",
     "attack.foolbox_agreement.ours",
 )  # fmt: skip
-COMMAND = "python -m fer_nb.experiments.attack_agreement"
 
 
 def agreement(model: Attackable, who: lab.Victims, *, steps: int = 40) -> dict[str, float]:
@@ -75,7 +74,7 @@ def run(*, split: str = lab.SPLIT, people: int | None = None) -> list[results.Re
     who = lab.victims(split, people)
     same = agreement(under_attack(spatial.load()), who)
     few, mine = who.some(EACH[0]), who.some(EACH[1])
-    common: dict[str, Any] = {"command": COMMAND, "seconds": round(time.perf_counter() - began, 1)}
+    common: dict[str, Any] = {"seconds": round(time.perf_counter() - began, 1)}
     bound = f"{same['level']:g}/255, random start, mean of three seeds, not rounded"
     return [
         lab.record("attack.foolbox_agreement", same["pixels"], few, unit="of [0, 1]", direction="down",

@@ -41,7 +41,6 @@ RECORDS = (
     "attack.end_to_end.hypotheses_held",
 )  # fmt: skip
 TABLE = "attack.end_to_end.csv"
-COMMAND = "python -m fer_nb.experiments.attack_end_to_end"
 
 
 def end_to_end(who: lab.Victims, models: Models, *, clips: int = CLIPS) -> dict[str, np.ndarray]:
@@ -115,7 +114,7 @@ def run(*, split: str = lab.SPLIT, people: int | None = None, clips: int = CLIPS
     box = end_to_end(who, shipped_models(), clips=clips)
     whole, n = who.some(1, seed=1), len(box["clean"])
     mine = lab.Victims(who.split, whole.clips[:n], whole.faces[:n])
-    common: dict[str, Any] = {"command": COMMAND, "seconds": round(time.perf_counter() - began, 1)}
+    common: dict[str, Any] = {"seconds": round(time.perf_counter() - began, 1)}
     about = f"{FRAMES} frames, MediaPipe inside, Square, {LEVEL}/255 on one pattern, {QUERIES} questions"
     made = [
         lab.record(f"attack.end_to_end.{name}", mine.score(box[name]), mine, unit="accuracy",

@@ -59,7 +59,6 @@ RECORDS = (
     "fusion.attack_resilience.spatial.apex_stayed", "fusion.attack_resilience.hypotheses_held",
 )  # fmt: skip
 TABLE = "fusion.attack_resilience.csv"
-COMMAND = "python -m fer_nb.experiments.attack_fusion"
 
 
 def written_back(frame: np.ndarray, points: np.ndarray, change: np.ndarray) -> np.ndarray:
@@ -182,7 +181,7 @@ def run(*, split: str = lab.SPLIT, people: int | None = None) -> list[results.Re
     y = who.y.numpy()
     hits = {(arm, rule): said == y for arm, z in told.items() for rule, said in answers(z).items()}
     scores = {key: who.score(right) for key, right in hits.items()}
-    common: dict[str, Any] = {"command": COMMAND, "seconds": round(time.perf_counter() - began, 1)}
+    common: dict[str, Any] = {"seconds": round(time.perf_counter() - began, 1)}
     made: list[results.Record] = []
 
     def put(id: str, value: Interval | float, **more: Any) -> None:

@@ -55,7 +55,6 @@ RECORDS = (
     "attack.images.hypotheses_held",
 )  # fmt: skip
 CURVES, SMALLEST = "attack.curves.csv", "attack.minimal.csv"
-COMMAND = "python -m fer_nb.experiments.attack_images"
 Rungs = dict[str, tuple[lab.Victims, list[lab.Rung]]]
 
 
@@ -180,7 +179,7 @@ def report(
     seconds: float,
 ) -> list[results.Record]:
     """Write every record and both tables."""
-    common: dict[str, Any] = {"command": COMMAND, "seconds": seconds}
+    common: dict[str, Any] = {"seconds": seconds}
     made: list[results.Record] = []
 
     def put(id: str, value: Interval | float, mine: lab.Victims | None = who, **more: Any) -> None:

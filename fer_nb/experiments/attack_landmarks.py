@@ -48,7 +48,6 @@ RECORDS = (
     "attack.landmarks.in_jitters", "attack.landmarks.hypotheses_held",
 )  # fmt: skip
 TABLE = "attack.landmarks.csv"
-COMMAND = "python -m fer_nb.experiments.attack_landmarks"
 
 
 def still_head_jitter(people: int = STILL_PEOPLE, frames: int = STILL_FRAMES) -> np.ndarray:
@@ -119,7 +118,7 @@ def run(*, split: str = lab.SPLIT, people: int | None = None) -> list[results.Re
     moved = on_landmarks(who)
     still = lab.kept(f"jitter-{STILL_PEOPLE}-{STILL_FRAMES}", lambda: {"px": still_head_jitter()})["px"]
     jitter = float(still.mean())
-    common: dict[str, Any] = {"command": COMMAND, "seconds": round(time.perf_counter() - began, 1)}
+    common: dict[str, Any] = {"seconds": round(time.perf_counter() - began, 1)}
     made: list[results.Record] = []
     rows: list[dict[str, Any]] = []
     for (kind, pixels), hits in moved.items():

@@ -46,7 +46,6 @@ RECORDS = (
     *(f"attack.transfer.clean.{name}" for name in NETS), "attack.transfer.hypotheses_held",
 )  # fmt: skip
 TABLE = "attack.transfer.csv"
-COMMAND = "python -m fer_nb.experiments.attack_transfer"
 
 
 def trained(name: str) -> nn.Module:
@@ -132,7 +131,7 @@ def run(*, split: str = lab.SPLIT, people: int | None = None) -> list[results.Re
                 score = who.score(found[source, reader, level])
                 rows.append({"source": source, "reader": reader, "level": level, **vars(score)})
                 print(rows[-1], flush=True)
-    common: dict[str, Any] = {"command": COMMAND, "seconds": round(time.perf_counter() - began, 1)}
+    common: dict[str, Any] = {"seconds": round(time.perf_counter() - began, 1)}
     made = [
         lab.record(f"attack.transfer.clean.{name}", who.score(right[name]), who, unit="accuracy", **common)
         for name in NETS

@@ -43,7 +43,6 @@ RECORDS = (
     "attack.video.hypotheses_held",
 )
 TABLE = "attack.video.csv"
-COMMAND = "python -m fer_nb.experiments.attack_video"
 
 
 def around_apex(face: FaceSequence, count: int = FRAMES) -> np.ndarray:
@@ -105,7 +104,7 @@ def run(*, split: str = lab.SPLIT, people: int | None = None) -> list[results.Re
     began = time.perf_counter()
     few = lab.victims(split, people or enough(split)).some(EACH)
     video = over_frames(few)
-    common: dict[str, Any] = {"command": COMMAND, "seconds": round(time.perf_counter() - began, 1)}
+    common: dict[str, Any] = {"seconds": round(time.perf_counter() - began, 1)}
     made: list[results.Record] = []
     rows: list[dict[str, Any]] = []
     for (name, level), hits in video.items():

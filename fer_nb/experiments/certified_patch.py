@@ -48,7 +48,6 @@ ATTACKED = 50  # faces under the optimized patch
 PLACES, STEPS = 4, 10  # of the optimized patch
 HYPOTHESES = ("voting_costs", "tenth_is_certified", "place_beats_count", "patch_breaks_branch")
 TABLE, SETTINGS = "certified.patch.csv", "certified.patch.settings.csv"
-COMMAND = "python -m fer_nb.experiments.certified_patch"
 TAGS = {share: f"p{100 * share:02.0f}" for share in SHARES}
 RECORDS = (
     "certified.patch", *(f"certified.patch.{t}" for t in TAGS.values()),
@@ -218,7 +217,7 @@ def report(
     seconds: float,
 ) -> list[results.Record]:
     """Write every record and both tables."""
-    common: dict[str, Any] = {"command": COMMAND, "seconds": seconds}
+    common: dict[str, Any] = {"seconds": seconds}
     made: list[results.Record] = []
     best = kept["best"]
     how = f"columns of {best['width']} pixels, 64 positions, threshold {best['threshold']:g}"

@@ -48,7 +48,6 @@ NOISES, FACES = 1000, 70
 PART = 10  # faces in one unit of work
 HYPOTHESES = ("noise_costs", "small_is_certified", "pixels_are_out")
 CURVES = "certified.smoothing.csv"
-COMMAND = "python -m fer_nb.experiments.certified_smoothing"
 
 
 def tag(number: float) -> str:
@@ -173,7 +172,7 @@ def report(
     seconds: float,
 ) -> list[results.Record]:
     """Write every record and the curves."""
-    common: dict[str, Any] = {"command": COMMAND, "seconds": seconds}
+    common: dict[str, Any] = {"seconds": seconds}
     made: list[results.Record] = []
     y, rows = who.y.numpy(), []
 

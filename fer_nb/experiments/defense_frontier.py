@@ -67,7 +67,6 @@ RECORDS = (
       for what in ("clean", *(f"eps{b}" for b in LEVELS))),
 )  # fmt: skip
 TABLE = "defense.frontier.csv"
-COMMAND = "python -m fer_nb.experiments.defense_frontier"
 Family = dict[int, str]  # training epsilon in 1/255 -> arm
 
 
@@ -229,7 +228,7 @@ def report(
     points: dict[str, dict[int, Point]], who: attack_lab.Victims, *, seconds: float
 ) -> list[results.Record]:
     """Write every record and the table."""
-    common: dict[str, Any] = {"command": COMMAND, "seconds": seconds}
+    common: dict[str, Any] = {"seconds": seconds}
     made: list[results.Record] = []
     part, rows = who.some(EACH), []
 

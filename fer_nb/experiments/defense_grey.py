@@ -79,7 +79,6 @@ RECORDS = (
     *(f"defense.cost.k{k}" for k in COSTS), "defense.grey.hypotheses_held",
 )  # fmt: skip
 TABLE = "defense.grey.csv"
-COMMAND = "python -m fer_nb.experiments.defense_grey"
 
 
 @dataclass(frozen=True)
@@ -224,7 +223,7 @@ def report(
     seconds: float,
 ) -> list[results.Record]:
     """Write every record and the table."""
-    common: dict[str, Any] = {"command": COMMAND, "seconds": seconds}
+    common: dict[str, Any] = {"seconds": seconds}
     made: list[results.Record] = []
 
     def put(id: str, value: Interval | float, mine: lab.Victims | None, **more: Any) -> None:
