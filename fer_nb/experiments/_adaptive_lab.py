@@ -22,10 +22,11 @@ from ..defense import DefendedModel
 from ..expected import share_right, strongest
 from . import _defense_arms as arms
 from . import _units
+from ._quick import judge, quick
 
 CHOICE, SCORE = 20, 100  # evaluations that a choice rests on, and that a score rests on
 _RECIPE = ("attacks", "gradient_attacks", "image_attacks", "jpeg", "defense", "expected", "adaptive",
-           "experiments/_adaptive_lab")  # fmt: skip
+           "experiments/_adaptive_lab", "experiments/_quick")  # fmt: skip
 Launcher = Callable[[Tensor, Tensor], Attacked]  # from pictures and labels to attacked pictures
 
 
@@ -53,9 +54,9 @@ class RandomSide(nn.Module):
 
 def model_of(name: str) -> nn.Module:
     """Return a defense: an arm as deployed, or "untrained", the shipped branch behind the transformation."""
-    if name == "untrained":
-        return DefendedModel(spatial.load(), arms.spec("both").transform, draws=arms.DRAWS)
-    return arms.defended(name)
+    net = quick(spatial.load() if name == "untrained" else arms.arm(name))
+    transform = arms.spec("both" if name == "untrained" else name).transform
+    return net if transform is None else DefendedModel(net, transform, draws=arms.DRAWS)
 
 
 def cheap_twin(model: nn.Module) -> nn.Module:
@@ -180,12 +181,12 @@ class Campaign:
         last = self.stages[-1].attack
 
         def work() -> dict[str, np.ndarray]:
-            return {"share": share_right(self.model, self.images, self.y, draws=SCORE).numpy()}
+            return {"share": share_right(judge(self.model), self.images, self.y, draws=SCORE).numpy()}
 
         return self._kept(f"score-after-{last}", work)["share"]
 
     def _judge(self, images: Tensor, y: Tensor) -> np.ndarray:
-        return strongest(self.model, {"it": images}, y, draws=CHOICE).strength.numpy()
+        return strongest(judge(self.model), {"it": images}, y, draws=CHOICE).strength.numpy()
 
     def _kept(self, name: str, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
         return kept(f"{self.name}-{name}".replace(" ", "_"), make)

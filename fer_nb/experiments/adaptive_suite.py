@@ -42,6 +42,7 @@ from ..image_attacks import bounded
 from . import _adaptive_lab as lab
 from . import _adaptive_records as plan
 from . import _attack_lab as attack_lab
+from ._quick import quick
 
 RECORDS = plan.RECORDS
 
@@ -58,7 +59,7 @@ def campaign(name: str, level: int, split: str) -> plan.Found:
     clean, eps, everyone = run.strength.numpy().copy(), level / 255, torch.arange(len(who.x))
     run.launch("noise", partial(_noise, model, epsilon=eps), everyone)
     under_noise = run.alone.numpy()
-    run.launch("transfer", partial(transfer, spatial.load(), epsilon=eps, steps=plan.STEPS), everyone)
+    run.launch("transfer", partial(transfer, quick(spatial.load()), epsilon=eps, steps=plan.STEPS), everyone)
     transferred = run.alone.numpy()
     deep = name == plan.DEEP and level in plan.FULL
     more = _random(run, model, eps, deep) if isinstance(model, DefendedModel) else _plain(run, model, eps)

@@ -46,6 +46,7 @@ from ..labels import LABELS
 from . import _adaptive_lab as lab
 from . import _attack_lab as attack_lab
 from . import _defense_arms as arms
+from ._quick import judge
 from ._tables import write_table
 
 UNTRAINED = {"online": "both", "online_alone": "none"}  # of each family, the arm that saw no attack
@@ -90,7 +91,7 @@ def point(name: str, split: str) -> Point:
     part, model = whole.some(EACH), lab.model_of(name)
 
     def clean() -> dict[str, np.ndarray]:
-        return {"share": share_right(model, whole.x, whole.y, draws=ASKED["clean"]).numpy()}
+        return {"share": share_right(judge(model), whole.x, whole.y, draws=ASKED["clean"]).numpy()}
 
     def attacked(level: int, times: int = 1) -> dict[str, np.ndarray]:
         eps = level / 255
@@ -100,7 +101,7 @@ def point(name: str, split: str) -> Point:
         else:
             attack = partial(pgd, epsilon=eps, steps=times * PLAIN_STEPS, step=0.1 / times)
             found = launch(attack, under_attack(twin), part.x, part.y, epsilon=eps, size=64)
-        return {"share": share_right(model, found.images, part.y, draws=ASKED["attacked"]).numpy()}
+        return {"share": share_right(judge(model), found.images, part.y, draws=ASKED["attacked"]).numpy()}
 
     end = f"{name}-{split}-frontier"
     left = {k: lab.kept(f"{end}-{k}-{len(part.faces)}", partial(attacked, k))["share"] for k in LEVELS}

@@ -41,6 +41,7 @@ from . import _attack_lab as lab
 from . import _defense_arms as arms
 from . import _units
 from ._adaptive_lab import RandomSide
+from ._quick import judge, quick
 from ._tables import write_table
 
 EACH = 2  # clips of each person are attacked; all are read without attack
@@ -109,7 +110,7 @@ def crafted(source: str, who: lab.Victims, level: int) -> Tensor:
 
     def work() -> np.ndarray:
         attack = partial(pgd, epsilon=level / 255, steps=STEPS)
-        target = under_attack(RandomSide(arms.arm(source)))
+        target = under_attack(RandomSide(quick(arms.arm(source))))
         found = launch(attack, target, who.x, who.y, epsilon=level / 255)
         return (255 * found.images).round().byte().numpy()
 
@@ -125,7 +126,7 @@ def read(reader: str, source: str, who: lab.Victims, level: int) -> np.ndarray:
 
     def work() -> np.ndarray:
         images = crafted(source, who, level) if level else who.x
-        return share_right(arms.defended(reader), images, who.y, draws=EVALUATIONS).numpy()
+        return share_right(judge(arms.defended(reader)), images, who.y, draws=EVALUATIONS).numpy()
 
     made = f"{source}-{level}-{STEPS}" if level else "clean"
     return kept(f"{who.split}-{reader}-reads-{made}-{EVALUATIONS}-{len(who.x)}", work)

@@ -89,5 +89,8 @@ def test_rows_can_be_named_and_none_may_be_left():
 
 def test_models_have_names(monkeypatch):
     monkeypatch.setattr(lab.spatial, "load", Still)
-    monkeypatch.setattr(lab.arms, "defended", lambda name: name)
-    assert isinstance(lab.model_of("untrained"), DefendedModel) and lab.model_of("static") == "static"
+    monkeypatch.setattr(lab.arms, "arm", lambda name: Still())
+    behind = lab.model_of("static")
+    assert isinstance(lab.model_of("untrained"), DefendedModel)
+    assert isinstance(behind, DefendedModel) and behind.draws == lab.arms.DRAWS
+    assert isinstance(lab.model_of("online_alone"), Still)  # it has no transformation
