@@ -145,15 +145,37 @@ def square(
     draws: int = 20,
     seed: int = 0,
 ) -> Attacked:
-    """Search at random with scores alone; a step is accepted on the mean of so many draws.
+    """Search at random with scores alone, those of the mean of so many draws.
+
+    They are the same draws for each question: with new ones each time a lucky answer would stay the best for
+    good. And the search goes on after it has fooled this mean, since other draws will follow. The library
+    would stop there, and would give back the original where it fails.
 
     Source: Andriushchenko et al. (2020), "Square attack", ECCV, as torchattacks has it.
     """
-    target, count = _averaged(model, draws, seed)
-    found = launch(
-        bounded("Square", epsilon, steps=queries, seed=seed), target, x, y, epsilon=epsilon, seed=seed
-    )
-    return _priced(found, count)
+    check_epsilon(epsilon)
+    if not (isinstance(model, DefendedModel) and model.is_random):
+        search = bounded("Square", epsilon, steps=queries, seed=seed)
+        return launch(search, under_attack(model), x, y, epsilon=epsilon, seed=seed)
+    asked = model.with_draws(draws)
+    untiring = partial(_untiring, epsilon=epsilon, queries=queries)
+    with asked.frozen(ATTACK + seed):
+        return _priced(launch(untiring, under_attack(asked), x, y, epsilon=epsilon, seed=seed), draws)
+
+
+def _untiring(model: Attackable, x: Tensor, y: Tensor, *, epsilon: float, queries: int) -> Tensor:
+    """Run Square to its last question on every picture, and return the best attempts."""
+    import torchattacks
+
+    class Untiring(torchattacks.Square):  # type: ignore[misc]
+        def margin_and_loss(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+            margin, loss = super().margin_and_loss(x, y)
+            return margin.clamp_min(1e-6), loss  # never "fooled"
+
+    search = Untiring(model, eps=epsilon, n_queries=queries)
+    search.init_hyperparam(x)
+    attempt: Tensor = search.attack_single_run(x, y)[1]
+    return attempt
 
 
 def hard_label(

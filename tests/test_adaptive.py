@@ -108,6 +108,19 @@ def test_black_boxes_fool_the_toy_and_keep_the_bound(toy):
         assert float(found.levels.max()) <= 8.01 and found.accuracy(labels) < 0.5
 
 
+def test_a_search_that_never_fools_still_gives_its_best_attempt(toy):
+    model, x, y = toy
+    found = adaptive.square(DefendedModel(model, CODEC, draws=1), x, y, epsilon=1 / 255, queries=3, draws=2)
+    assert set(found.levels.round().tolist()) == {1.0}  # the library would give back the pictures it lost on
+
+
+def test_a_search_goes_on_after_it_has_fooled_its_own_draws(toy):
+    model, x, y = toy
+    defended = DefendedModel(model, CODEC, draws=1)
+    found = adaptive.square(defended, x, y, epsilon=60 / 255, queries=20, draws=2)
+    assert found.accuracy(y) == 0 and found.queries >= 2 * 20
+
+
 def test_noise_is_a_control_and_not_an_attack(toy):
     model, x, y = toy
     pictures = adaptive.noise(x, epsilon=EPS, count=3)

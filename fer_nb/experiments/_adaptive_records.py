@@ -14,26 +14,26 @@ from . import _attack_lab as attack_lab
 from ._people import enough
 from ._tables import write_table
 
-ARMS = ("both", "static", "online", "online_alone")
+ARMS = ("none", "both", "static", "online", "online_alone")
 MOST, LEVELS = 8, (1, 2, 4, 8)  # bounds in 1/255
-BOUNDS = {"both": (1, 2, 8)}  # of an arm that is attacked at some of them only
 FULL = (1, 2, 8)  # bounds of the rows on noise, transfer and the growth of EOT
 DEEP = "static"  # the arm that every attack is tried on, at these bounds
 EACH = {(DEEP, MOST): 2}  # clips a person; 1 elsewhere
 STEPS, LIMIT = 40, 8  # of PGD; draws that EOT may grow to
 PART, LABEL_PART, FROZEN_PART = 20, 8, 16  # pictures for Square, the label-only search, frozen draws
-QUERIES, LABEL_STEPS, LABEL_DRAWS = 200, 3, 5
+QUERIES, QUERY_DRAWS = 200, 10  # of Square: questions, and the draws that answer one
+LABEL_STEPS, LABEL_DRAWS = 6, 5
 SEEDS = (1, 2)  # of further attacks on the online arm, beside 0
 SEED_DRAWS = 4
 SEEDS_AT = 2  # bound of these, in 1/255
 HYPOTHESES = ("known_defense_breaks", "static_falls", "online_stands", "draws_matter", "white_beats_black",
               "noise_is_harmless")  # fmt: skip
 TABLE, PLATEAUS = "adaptive.suite.csv", "adaptive.plateau.csv"
-RANDOM = tuple(name for name in ARMS if name != "online_alone")
+RANDOM = ("both", "static", "online")  # arms with a transformation
 GROWTH, DEEP_ONLY = ("plateau", "one_draw"), ("frozen", "square", "label")
 RECORDS = (
     "adaptive.breaks_known",
-    *(f"defense.{a}.adaptive.eps{k}" for a in ARMS for k in BOUNDS.get(a, LEVELS)),
+    *(f"defense.{a}.adaptive.eps{k}" for a in ARMS for k in LEVELS),
     *(f"adaptive.{a}.clean" for a in ARMS),
     *(f"adaptive.{a}.{what}.eps{k}" for a in ARMS for what in ("noise", "transfer") for k in FULL),
     *(f"adaptive.{a}.{what}.eps{k}" for a in RANDOM for what in GROWTH for k in FULL),
@@ -116,10 +116,13 @@ def report(
             ),
         }
         if part := one.part:
-            eot = f"EOT left {part['square_eot']:.3f}", f"EOT left {part['label_eot']:.3f}"
+            eot = [
+                f"no attack {part[f'{way}_clean']:.3f}, EOT left {part[f'{way}_eot']:.3f}"
+                for way in ("square", "label")
+            ]
             alone |= {
                 "frozen": (cold[k], FROZEN_PART, f"PGD-{STEPS} against draws that are fixed and known"),
-                "square": (part["square"], PART, f"Square, {QUERIES} queries of 20; {eot[0]}"),
+                "square": (part["square"], PART, f"Square, {QUERIES} queries of {QUERY_DRAWS}; {eot[0]}"),
                 "label": (part["label"], LABEL_PART, f"HopSkipJump; {eot[1]}"),
             }
         for what, (value, n, note) in alone.items():

@@ -1,6 +1,6 @@
 """What is left of the defense when the attacker knows it? `python -m fer_nb.experiments.adaptive_suite`.
 
-Attacks the arms of chapter 07 adaptively, at 1, 2, 4 and 8 /255, on clips of at most 100 people: noise,
+Attacks arms of chapter 07 adaptively, at 1, 2, 4 and 8 /255, on clips of at most 100 people: noise,
 transfer from the undefended branch, PGD through the codec averaged over a doubled number of draws (EOT with
 BPDA); on the static arm, other losses and stand-ins for the codec, and on a part of the pictures Square and a
 label-only search.
@@ -62,7 +62,9 @@ def campaign(name: str, level: int, split: str) -> plan.Found:
     run.launch("transfer", partial(transfer, quick(spatial.load()), epsilon=eps, steps=plan.STEPS), everyone)
     transferred = run.alone.numpy()
     deep = name == plan.DEEP and level in plan.FULL
-    more = _random(run, model, eps, deep) if isinstance(model, DefendedModel) else _plain(run, model, eps)
+    more = (
+        _random(run, model, eps, deep, clean) if isinstance(model, DefendedModel) else _plain(run, model, eps)
+    )
     shares = run.score()
     print(run.name, "scored", shares.mean(), flush=True)
     return plan.Found(who, shares, clean, under_noise, transferred, tuple(run.stages), **more)
@@ -76,6 +78,7 @@ def _named(name: str, level: int, who: attack_lab.Victims) -> str:
         plan.PART,
         plan.LABEL_PART,
         plan.QUERIES,
+        plan.QUERY_DRAWS,
         plan.LABEL_STEPS,
         plan.LABEL_DRAWS,
         plan.SEED_DRAWS,
@@ -107,7 +110,9 @@ def _label_only(model: DefendedModel, x: Tensor, y: Tensor, *, epsilon: float) -
     return Attacked(images, logits, levels, l2, queries, 0.0)
 
 
-def _random(run: lab.Campaign, model: DefendedModel, eps: float, deep: bool) -> dict[str, Any]:
+def _random(
+    run: lab.Campaign, model: DefendedModel, eps: float, deep: bool, clean: np.ndarray
+) -> dict[str, Any]:
     """Go on against a random defense: EOT until it no longer pays, and everything else if `deep`."""
     twin = lab.cheap_twin(model)
     assert isinstance(twin, DefendedModel)
@@ -121,17 +126,20 @@ def _random(run: lab.Campaign, model: DefendedModel, eps: float, deep: bool) -> 
     more["plateau"] = plateau.count
     if not deep:
         return more
+    before = torch.from_numpy(clean)
     eot_on = run.strength.clone()  # what EOT leaves, before anything without gradients is tried
     part = torch.from_numpy(np.sort(np.random.default_rng(0).permutation(len(run.x))[: plan.PART]))
     few = part[: plan.LABEL_PART]
-    one = run.launch("Square", partial(square, twin, epsilon=eps, queries=plan.QUERIES), part)
+    asked = partial(square, model, epsilon=eps, queries=plan.QUERIES, draws=plan.QUERY_DRAWS)
+    one = run.launch("Square", asked, part)
     two = run.launch("label only", partial(_label_only, model, epsilon=eps), few)
     run.launch("EOT identity", partial(through, draws=plan.SEED_DRAWS, gradient="identity"))
     run.launch(
         "EOT long", partial(through, draws=plateau.count, steps=2 * plan.STEPS, loss="mean", step=0.05)
     )
     scores = {"square": one.alone, "square_eot": float(eot_on[part].mean()), "label": two.alone,
-              "label_eot": float(eot_on[few].mean())}  # fmt: skip
+              "label_eot": float(eot_on[few].mean()), "square_clean": float(before[part].mean()),
+              "label_clean": float(before[few].mean())}  # fmt: skip
     return {**more, "part": scores}
 
 
@@ -181,8 +189,7 @@ def run(
 ) -> list[results.Record]:
     """Run campaigns; with all arms and bounds, write records and tables."""
     began = time.perf_counter()
-    pairs = [(name, k) for name in arms for k in levels if k in plan.BOUNDS.get(name, plan.LEVELS)]
-    found = {(name, k): campaign(name, k, split) for name, k in pairs}
+    found = {(name, k): campaign(name, k, split) for name in arms for k in levels}
     cold = {k: frozen(plan.DEEP, k, split) for k in levels if plan.DEEP in arms and k in plan.FULL}
     spread = seed_spread(split) if "online" in arms and plan.SEEDS_AT in levels else []
     if (set(arms), set(levels)) != (set(plan.ARMS), set(plan.LEVELS)):

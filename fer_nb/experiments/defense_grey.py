@@ -55,6 +55,8 @@ HYPOTHESES = ("keeps_under_g1", "keeps_under_g0", "transformation_alone", "trans
               "surrogate_is_worse", "online_is_ahead")  # fmt: skip
 NAMED = {"g0": ("static", "g0"), "g1": ("static", "g1"), "g2": ("static", "g2"),
          "control": ("none_second", "g1")}  # fmt: skip
+LOST = {"static.clean_cost": ("none", "static"), "both.clean_cost": ("none", "both"),
+        "static.pictures_cost": ("both", "static"), "online.clean_cost": ("none", "online")}  # fmt: skip
 
 
 def plan() -> list[tuple[str, str, str, int]]:
@@ -73,7 +75,7 @@ def suffix(level: int) -> str:
 
 
 RECORDS = (
-    "defense.static.clean_cost", *(f"defense.{arm}.clean" for arm in (*SHOWN, *SECOND)),
+    *(f"defense.{name}" for name in LOST), *(f"defense.{arm}.clean" for arm in (*SHOWN, *SECOND)),
     *(f"defense.{arm}.{row}{suffix(level)}" for arm, row, _, level in plan()),
     *(f"defense.static.greybox{row}{suffix(level)}" for level in (TOP, LOW)
       for row in ("", *(f".{name}" for name in NAMED))),
@@ -236,9 +238,11 @@ def report(
         put(f"defense.{name}.clean", score, whole, unit="accuracy",
             note=f"no attack; as deployed, mean of {arms.DRAWS} draws if random")  # fmt: skip
         table.append({"arm": name, "threat": "clean", "level": 0, **vars(score), "n": len(whole)})
-    lost = points_lost(_all(whole, clean["none"]), _all(whole, clean["static"]), _everyone(whole))
-    put("defense.static.clean_cost", lost, whole, unit="points", direction="down", target=2.0,
-        note="clean accuracy of the arm none minus that of the arm static, both tuned as long")  # fmt: skip
+    for name, (one, other) in LOST.items():
+        lost = points_lost(_all(whole, clean[one]), _all(whole, clean[other]), _everyone(whole))
+        aim: dict[str, Any] = {"direction": "down", "target": 2.0} if name == "static.clean_cost" else {}
+        note = f"clean accuracy of the arm {one} minus that of the arm {other}, on the same clips"
+        put(f"defense.{name}", lost, whole, unit="points", note=note, **aim)
     shares: dict[tuple[str, str, int], Interval] = {}
     for row in rows:
         score, share = part.score(row.right), share_kept(row, part.people)

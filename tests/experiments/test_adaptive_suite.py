@@ -27,7 +27,7 @@ def small(tmp_path, monkeypatch, cache_folder):
     monkeypatch.setattr(suite.spatial, "load", Still)
 
     def model_of(name):
-        return Still() if name == "online_alone" else DefendedModel(Still(), Transform(boxes=1), draws=2)
+        return Still() if name not in plan.RANDOM else DefendedModel(Still(), Transform(boxes=1), draws=2)
 
     monkeypatch.setattr(suite.lab, "model_of", model_of)
     for name, value in {"STEPS": 3, "LIMIT": 2, "QUERIES": 5, "PART": 4, "LABEL_PART": 1, "FROZEN_PART": 2,

@@ -41,7 +41,10 @@ def test_run_writes_its_records_and_tables_and_a_second_run_asks_nothing(small, 
     tried = pd.read_csv(small / patch.SETTINGS)
     assert len(tried) == len(patch.WIDTHS) * len(patch.THRESHOLDS)
     assert tried["by_place"].iloc[0] == tried["by_place"].max()
-    assert len(pd.read_csv(small / patch.TABLE)) == 9
+    reader = tried.loc[tried["right"].idxmax()]
+    assert at["reader.width"] in patch.WIDTHS and reader["right"] >= tried["right"].iloc[0]
+    assert at["reader.clean"] >= at["reader.p05"] >= at["reader.p15"] and 0 <= at["reader.neutral"] <= 1
+    assert len(pd.read_csv(small / patch.TABLE)) == 12
     monkeypatch.setattr(patch, "launch", None)
     monkeypatch.setattr(patch, "network", None)
     patch.run()
@@ -70,6 +73,7 @@ def test_a_certificate_asks_for_the_right_answer():
     assert (
         found["right"].tolist() == found["by_count"].tolist() == found["by_place"].tolist() == [True, False]
     )
+    assert not found["neutral"].any()
 
 
 def test_hypotheses_read_the_records():
