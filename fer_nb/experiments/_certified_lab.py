@@ -19,6 +19,8 @@ from ..labels import index
 from ..preprocess import FaceSequence, face_sequences
 from ..training import Batches, Plan, fit
 from . import _units
+from ._defense_arms import OneWay
+from ._quick import quick
 
 HELD = 40  # of the fit people, kept out of these trainings: epochs and widths are chosen on them
 STILLS = 1  # drawn from each clip in an epoch
@@ -56,6 +58,17 @@ def face_width(faces: Sequence[FaceSequence]) -> float:
     """Return the mean width of the faces in their crops, landmark 234 to 454 at the apex, in pixels."""
     points = [in_crop(face.points[face.apex], upright(face.points[face.apex])) for face in faces]
     return float(np.mean([np.linalg.norm(p[454] - p[234]) for p in points]))
+
+
+def one_side(net: spatial.SpatialNet) -> OneWay:
+    """Return a network that looks at one side only, without its mirror image, and answers sooner.
+
+    Examples
+    --------
+    >>> one_side(spatial.SpatialNet().eval())(torch.rand(2, 1, 64, 64)).shape
+    torch.Size([2, 7])
+    """
+    return OneWay(quick(net)).to(memory_format=torch.channels_last)
 
 
 @functools.cache

@@ -23,6 +23,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -39,8 +40,6 @@ from ..labels import LABELS
 from ..training import Batch, Batches
 from . import _attack_lab as attack_lab
 from . import _certified_lab as lab
-from ._defense_arms import OneWay
-from ._quick import quick
 from ._tables import write_table
 
 SHARES = (0.05, 0.10, 0.15)  # of the face's width
@@ -98,7 +97,7 @@ def beliefs(name: str, x: Tensor, width: int) -> np.ndarray:
     """Return what each position believes about each face, probabilities (N, A, C) float16."""
 
     def work() -> dict[str, np.ndarray]:
-        net, kind = OneWay(quick(network())).to(memory_format=torch.channels_last), Ablation(keep=width)
+        net, kind = lab.one_side(network()), Ablation(keep=width)
         shown = kind.shown(64, 64)
         with torch.no_grad():
             parts = [net(kind.apply(one.expand(len(shown), -1, -1, -1), shown)).softmax(1) for one in x]
@@ -192,24 +191,53 @@ def _patched(model: Attackable, x: Tensor, y: Tensor, *, mask: Tensor) -> Tensor
     return pgd(model, x, y, epsilon=1.0, steps=STEPS, step=0.2, where=mask)
 
 
+Certified = dict[float, dict[str, np.ndarray]]  # by share of the face's width, see `certified`
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run found, on whom, and with which settings."""
+
+    who: attack_lab.Victims  # whose faces are certified
+    part: attack_lab.Victims  # those under the optimized patch
+    face: float  # width of a face, in pixels
+    sides: dict[float, int]  # of patches by share of that width, in pixels
+    tried: list[dict[str, Any]]  # settings, best first
+    found: Certified  # with the best setting
+    read: Certified  # with the best reader
+    broken: dict[float, np.ndarray]  # right under the optimized patch, by share
+    plain: np.ndarray  # (N,) right by the shipped branch, no patch
+
+    @property
+    def best(self) -> dict[str, Any]:
+        """The setting with most certified faces."""
+        return self.tried[0]
+
+    @property
+    def reader(self) -> dict[str, Any]:
+        """The setting with most right answers by vote."""
+        return best_reader(self.tried)
+
+
+def best_reader(tried: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the setting with most right answers by vote, of equal ones the better certified."""
+    return max(tried, key=lambda row: (row["right"], row["by_place"]))
+
+
 def run(*, split: str = attack_lab.SPLIT) -> list[results.Record]:
     """Train, choose, certify, attack, then write records and tables."""
     began = time.perf_counter()
-    width_of_face = width_of_faces()
-    sides = {share: patch_side(share, width_of_face) for share in SHARES}
+    face = width_of_faces()
+    sides = {share: patch_side(share, face) for share in SHARES}
     tried = settings(sides[0.10])
-    best = tried[0]
     who = attack_lab.victims(split)
-    reader = max(tried, key=lambda row: (row["right"], row["by_place"]))
-    found, read = ({s: _asked(who, row, sides[s]) for s in SHARES} for row in (best, reader))
+    found, read = ({s: _asked(who, row, sides[s]) for s in SHARES} for row in (tried[0], best_reader(tried)))
     part = who.some(-(-ATTACKED // len(set(who.people))))
     broken = {share: optimized(part, sides[share]) for share in SHARES}
     with torch.no_grad():
-        plain = torch.cat([spatial.load()(rows) for rows in who.x.split(128)]).argmax(1) == who.y
-    kept = {"sides": sides, "face": width_of_face, "best": best, "reader": reader, "tried": tried}
-    return report(
-        who, part, (found, read), broken, plain.numpy(), kept, round(time.perf_counter() - began, 1)
-    )
+        said = torch.cat([spatial.load()(rows) for rows in who.x.split(128)]).argmax(1)
+    out = Outcome(who, part, face, sides, tried, found, read, broken, (said == who.y).numpy())
+    return report(out, round(time.perf_counter() - began, 1))
 
 
 def _asked(who: attack_lab.Victims, setting: dict[str, Any], side: int) -> dict[str, np.ndarray]:
@@ -232,59 +260,48 @@ def _words(setting: dict[str, Any]) -> str:
     return f"columns of {setting['width']} pixels, 64 positions, threshold {setting['threshold']:g}"
 
 
-def report(
-    who: attack_lab.Victims,
-    part: attack_lab.Victims,
-    both: tuple[dict[float, dict[str, np.ndarray]], ...],
-    broken: dict[float, np.ndarray],
-    plain: np.ndarray,
-    kept: dict[str, Any],
-    seconds: float,
-) -> list[results.Record]:
-    """Write every record and both tables; `both` are what the chosen setting and the reader certify."""
-    common: dict[str, Any] = {"seconds": seconds}
+def report(out: Outcome, seconds: float) -> list[results.Record]:
+    """Write every record and both tables."""
     made: list[results.Record] = []
-    found, read = both
-    how, hows = _words(kept["best"]), (_words(kept["best"]), _words(kept["reader"]))
+    who, part, found, read = out.who, out.part, out.found, out.read
+    how, reads = _words(out.best), _words(out.reader)
 
     def put(id: str, value: Interval | float, whom: Any = who, **more: Any) -> None:
-        made.append(attack_lab.record(f"certified.patch{id}", value, whom, **{**common, **more}))
+        made.append(attack_lab.record(f"certified.patch{id}", value, whom, seconds=seconds, **more))
 
-    for kind, one, way in zip(("", ".reader"), both, hows, strict=True):
-        first, setting = one[SHARES[0]], kept["reader" if kind else "best"]
+    for kind, one, setting in (("", found, out.best), (".reader", read, out.reader)):
+        first, way = one[SHARES[0]], _words(setting)
         put(f"{kind}.clean", who.score(first["right"]), unit="accuracy", note=f"no patch; {way}")
         put(f"{kind}.neutral", who.score(first["neutral"]), unit="share", note=f"called neutral; {way}")
         about: dict[str, Any] = {"n": setting["n"], "split": "fit", "note": "chosen on fit people"}
         put(f"{kind}.width", float(setting["width"]), None, unit="pixels", **about)
         put(f"{kind}.threshold", setting["threshold"], None, **about)
-    put(".shipped", who.score(plain), unit="accuracy", note="the shipped branch, no patch, no proof")
+    put(".shipped", who.score(out.plain), unit="accuracy", note="the shipped branch, no patch, no proof")
     for share, t in TAGS.items():
-        side = kept["sides"][share]
+        side = out.sides[share]
         note = f"square patch of {side} pixels, {share:.0%} of the face's width; {how}"
         put(f".{t}", who.score(found[share]["by_place"]), unit="accuracy", note=f"{note}; by place")
         put(f".{t}.by_count", who.score(found[share]["by_count"]), unit="accuracy", note=f"{note}; by count")
-        note = f"square patch of {side} pixels; {hows[1]}; by place"
+        note = f"square patch of {side} pixels; {reads}; by place"
         put(f".reader.{t}", who.score(read[share]["by_place"]), unit="accuracy", note=note)
         put(f".{t}.pixels", float(side), None, unit="pixels", split="fit", note="side of the patch")
-        put(f".{t}.undefended", part.score(broken[share]), part, unit="accuracy",
+        put(f".{t}.undefended", part.score(out.broken[share]), part, unit="accuracy",
             note=f"shipped branch, {side} pixels, right under PGD-{STEPS} at {PLACES} places")  # fmt: skip
     put("", who.score(found[0.10]["by_place"]), unit="accuracy", note=f"patch of 10 % of the face; {how}")
-    put(
-        ".face_width", kept["face"], None, unit="pixels", split="fit", note="in the crop, landmark 234 to 454"
-    )
+    put(".face_width", out.face, None, unit="pixels", split="fit", note="in the crop, landmark 234 to 454")
     scores = {record.id.removeprefix("certified.patch."): record.value for record in made}
     held = verdicts(scores)
-    made.append(attack_lab.hypotheses("certified.patch.hypotheses_held", held, who.split, **common))
+    made.append(attack_lab.hypotheses("certified.patch.hypotheses_held", held, who.split, seconds=seconds))
     rules = {"by_place": (found, "by_place"), "by_count": (found, "by_count"), "reader": (read, "by_place")}
     lines = {name: {s: who.score(one[s][key]) for s in SHARES} for name, (one, key) in rules.items()}
-    lines["undefended"] = {s: part.score(broken[s]) for s in SHARES}
+    lines["undefended"] = {s: part.score(out.broken[s]) for s in SHARES}
     rows = [
-        {"share": share, "pixels": kept["sides"][share], "rule": rule, **vars(score)}
+        {"share": share, "pixels": out.sides[share], "rule": rule, **vars(score)}
         for rule, line in lines.items()
         for share, score in line.items()
     ]
     write_table(rows, results.folder() / TABLE)
-    write_table(kept["tried"], results.folder() / SETTINGS)
+    write_table(out.tried, results.folder() / SETTINGS)
     return made
 
 

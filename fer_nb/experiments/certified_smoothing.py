@@ -2,7 +2,7 @@
 
 Randomized smoothing of the spatial branch (Cohen et al. 2019). The shipped branch is trained further on
 stills with Gaussian noise, for three strengths of it in turn, each from the one before. The base model looks
-at one side only (`_defense_arms.OneWay`). A face counts as certified at a radius when the smoothed model
+at one side only (`_certified_lab.one_side`). A face counts as certified at a radius when the smoothed model
 does not abstain, is right, and its radius is at least that.
 
 The protocol asks for 10,000 noises on 200 faces. The default is 1,000 on 200, which fits a small machine and
@@ -35,8 +35,6 @@ from ..image_attacks import bounded
 from ..labels import LABELS
 from . import _attack_lab as attack_lab
 from . import _certified_lab as lab
-from ._defense_arms import OneWay
-from ._quick import quick
 from ._tables import write_table
 
 SIGMAS = (0.12, 0.25, 0.5)
@@ -104,7 +102,7 @@ def faces(split: str, count: int) -> attack_lab.Victims:
 
 def certificates(who: attack_lab.Victims, sigma: float, noises: int) -> dict[str, np.ndarray]:
     """Certify every face; return labels (N,), -1 where it abstains, and radii (N,)."""
-    model, x = OneWay(quick(network(sigma))).to(memory_format=torch.channels_last), who.x
+    model, x = lab.one_side(network(sigma)), who.x
     parts = []
     for start in range(0, len(x), PART):
 
