@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from .attacks import Attackable, Attacked, check_epsilon, launch, to_8_bits, under_attack
 from .defense import DefendedModel
 from .errors import BadInput
-from .expected import ATTACK
+from .expected import ATTACK, answers_at_random
 from .gradient_attacks import pgd, shrink
 from .image_attacks import bounded, minimal
 from .labels import LABELS
@@ -154,7 +154,7 @@ def square(
     Source: Andriushchenko et al. (2020), "Square attack", ECCV, as torchattacks has it.
     """
     check_epsilon(epsilon)
-    if not (isinstance(model, DefendedModel) and model.is_random):
+    if not answers_at_random(model):
         search = bounded("Square", epsilon, steps=queries, seed=seed)
         return launch(search, under_attack(model), x, y, epsilon=epsilon, seed=seed)
     asked = model.with_draws(draws)
@@ -188,13 +188,15 @@ def hard_label(
     Source: Chen, Jordan and Wainwright (2020), "HopSkipJumpAttack", IEEE S&P, as Foolbox has it.
     """
     check_epsilon(epsilon)
-    target, count = _averaged(model, draws, seed)
+    asked, count = (
+        (model.with_draws(draws, seed=ATTACK + seed), draws) if answers_at_random(model) else (model, 1)
+    )
     search = minimal("HopSkipJump", norm="linf", steps=steps)
 
     def within(seen: Attackable, a: Tensor, b: Tensor) -> Tensor:
         return a + shrink(search(seen, a, b) - a, epsilon, "linf")
 
-    return _priced(launch(within, target, x, y, epsilon=epsilon, seed=seed), count)
+    return _priced(launch(within, under_attack(asked), x, y, epsilon=epsilon, seed=seed), count)
 
 
 def transfer(
@@ -236,10 +238,3 @@ def frozen_accuracy(
             found = launch(attack, under_attack(defended), x, y, epsilon=epsilon, seed=seed, size=64)
             shares.append(found.accuracy(y))
     return sum(shares) / len(shares)
-
-
-def _averaged(model: nn.Module, draws: int, seed: int) -> tuple[Attackable, int]:
-    """Return what an attacker without gradients asks, and how many draws one question costs."""
-    if isinstance(model, DefendedModel) and model.is_random:
-        return under_attack(model.with_draws(draws, seed=ATTACK + seed)), draws
-    return under_attack(model), 1

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .attacks import launch, under_attack
-from .defense import DefendedModel
 from .errors import BadInput
+from .expected import answers_at_random
 from .image_attacks import bounded
 
 NAMES = (
@@ -82,7 +82,7 @@ def diagnose(
         shapes = f"{tuple(x.shape)} and {tuple(y.shape)}"
         raise BadInput(f"diagnose: got {shapes}: give pictures (B, C, H, W) and one label each")
     frozen: contextlib.AbstractContextManager[object] = contextlib.nullcontext()
-    if isinstance(model, DefendedModel) and model.is_random:
+    if answers_at_random(model):
         frozen = model.frozen(seed)
     with frozen:
         found = _basics(model, x, y, epsilon) or _randomness(model, x)

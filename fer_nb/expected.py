@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeGuard
 
 import numpy as np
 import torch
@@ -21,6 +22,21 @@ from .training import predict_in_batches
 # Draws for attacking, choosing and scoring come from seeds that never meet.
 ATTACK, CHOOSE, SCORE = 1_000_000, 2_000_000, 3_000_000
 _TIE = 1e-3  # weight of the mean probability of the truth, which decides between equal shares
+
+
+def answers_at_random(model: nn.Module) -> TypeGuard[DefendedModel]:
+    """Tell whether a model draws anew for each question: a defense by transformation that is not frozen.
+
+    Examples
+    --------
+    >>> defended = DefendedModel(nn.Sequential(nn.Flatten(), nn.Linear(4096, 7)).eval())
+    >>> with defended.frozen(0):
+    ...     answers_at_random(defended)
+    False
+    >>> answers_at_random(defended), answers_at_random(defended.model)
+    (True, False)
+    """
+    return isinstance(model, DefendedModel) and model.is_random
 
 
 def share_right(model: nn.Module, x: Tensor, y: Tensor, *, draws: int = 100, seed: int = 0) -> Tensor:
@@ -42,7 +58,7 @@ def share_right(model: nn.Module, x: Tensor, y: Tensor, *, draws: int = 100, see
 def _asked(model: nn.Module, x: Tensor, y: Tensor, *, draws: int, seed: int) -> tuple[Tensor, Tensor]:
     """Return the share of right answers and the mean probability of the truth, (B,) each."""
     asked, count = model, 1
-    if isinstance(model, DefendedModel) and model.is_random:
+    if answers_at_random(model):
         asked, count = model.with_draws(model.draws, seed=seed), draws
     right, belief = torch.zeros(len(x)), torch.zeros(len(x))
     for _ in range(count):

@@ -100,13 +100,21 @@ def _rounded(flat: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _root(gram: np.ndarray, penalty: float) -> np.ndarray:
-    """Return the lower Cholesky factor (P, P) of a Gram matrix with a penalty on its diagonal."""
-    from scipy.linalg import cholesky
+    """Return the lower Cholesky factor (P, P) of a Gram matrix with a penalty on its diagonal.
+
+    Releases of a few pictures, over and over, leave most directions at the rounding of single precision. A
+    penalty below that is none, so it is raised until the factor exists.
+    """
+    from scipy.linalg import LinAlgError, cholesky
 
     strength = penalty * max(float(np.trace(gram)) / len(gram), 1.0)  # a release may not vary at all
-    stronger = gram.copy()
-    stronger[np.diag_indices_from(gram)] += strength
-    return np.asarray(cholesky(stronger, lower=True, overwrite_a=True))
+    while True:
+        stronger = gram.copy()
+        stronger[np.diag_indices_from(gram)] += strength
+        try:
+            return np.asarray(cholesky(stronger, lower=True, overwrite_a=True))
+        except LinAlgError:
+            strength *= 10
 
 
 def _solved(lower: np.ndarray, right: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from .. import spatial
 from ..defense import DefendedModel
+from ..expected import answers_at_random
 
 Net = TypeVar("Net", bound=nn.Module)
 _SIDE = 64  # of a crop, in pixels
@@ -78,6 +79,6 @@ def judge(model: nn.Module) -> nn.Module:
     """
     if isinstance(model, spatial.SpatialNet):
         return InParts(model)
-    if isinstance(model, DefendedModel) and model.is_random and isinstance(model.model, spatial.SpatialNet):
+    if answers_at_random(model) and isinstance(model.model, spatial.SpatialNet):
         return DefendedModel(InParts(model.model), model.transform, draws=model.draws)
     return model

@@ -1,9 +1,10 @@
 """Who is recognized behind a hidden face? `python -m fer_nb.experiments.privacy_identity`.
 
 Every method of `_privacy_lab` releases the clips of the victims, and the attackers of `fer_nb.identity` look
-at them: five rungs, the same for all methods, of which the strongest counts. Chance is one in the number of
-victims. The floor is the style-only attacker, which is given the true units: whoever keeps expression keeps
-that. An attacker counts only if it reaches 0.95 on originals and breaks the positive control.
+at them, the same for all methods: four by looks, one by motion, one by both, and a seventh that computes
+pictures back first (`_privacy_inversion`). The strongest counts. Chance is one in the number of victims. The
+floor is the style-only attacker, which is given the true units: whoever keeps expression keeps that. An
+attacker counts only if it reaches 0.95 on originals and breaks the positive control.
 
 Hypotheses, written down before the run:
 
@@ -30,6 +31,7 @@ from ..cache import replacing
 from ..errors import BadInput
 from ..evaluation import Interval
 from ..utility import over_people
+from . import _privacy_inversion as inverted
 from . import _privacy_lab as lab
 from . import _privacy_people as crowd
 from ._hypotheses import HELD_OR_NOT, hypotheses
@@ -40,6 +42,7 @@ HIDDEN, LINKED = "anonymizer, per clip", "anonymizer, per person"
 BASELINES = ("blur", "pixels", "k-same", "landmarks")
 RECORDS = (
     "privacy.identity_before", "privacy.identity_control", "privacy.identity_control.naive",
+    "privacy.identity_control.six",
     "privacy.style_identity", "privacy.identity_limit", "privacy.identity_parrot",
     "privacy.identity_parrot.share", "privacy.identity_parrot.pseudonym", "privacy.identity_naive",
     "privacy.identity_reverse", "privacy.identity_linked", "privacy.identity_linked.before",
@@ -49,7 +52,7 @@ RECORDS = (
     *(f"privacy.identity.hypotheses_held.{name}" for name in HYPOTHESES),
 )  # fmt: skip
 TABLE = "privacy.identity.csv"
-COMMAND = "python -m fer_nb.experiments.privacy_identity"
+RUNGS = (*lab.RUNGS, *inverted.RUNGS)
 FLAG = {"n": 1, "unit": HELD_OR_NOT, "note": ""}  # fields of one hypothesis, of all privacy experiments
 
 Arrays = Mapping[str, np.ndarray]
@@ -66,6 +69,17 @@ def strongest(found: Arrays, way: str) -> tuple[str, np.ndarray]:
     rungs = {key.split("/")[1]: value for key, value in found.items() if key.startswith(f"{way}/")}
     best = max(rungs, key=lambda rung: rungs[rung].mean())
     return best, rungs[best]
+
+
+def of_the_six(found: Arrays) -> Arrays:
+    """Return what was found without the seventh attacker, who computes pictures back.
+
+    Examples
+    --------
+    >>> sorted(of_the_six({"parrot/mesh": np.ones(2), "parrot/inversion_mesh": np.ones(2)}))
+    ['parrot/mesh']
+    """
+    return {key: value for key, value in found.items() if key.rpartition("/")[2] not in inverted.RUNGS}
 
 
 def lowest_error(found: Arrays) -> tuple[str, Interval]:
@@ -94,7 +108,7 @@ def row(method: lab.Method, found: Arrays, person: np.ndarray) -> dict[str, Any]
     out: dict[str, Any] = {"method": method.name, "family": method.family, "strength": method.strength,
                            "parrot": share.value, "parrot_low": share.low, "parrot_high": share.high,
                            "parrot_rung": rung}  # fmt: skip
-    for name in lab.RUNGS:
+    for name in RUNGS:
         out[f"parrot_{name}"] = float(found[f"parrot/{name}"].mean())
     for way in ("naive", "reverse", "linked"):
         out[way] = float(strongest(found, way)[1].mean())
@@ -166,7 +180,7 @@ def measure_all(split: str, only: Sequence[str] = ()) -> dict[str, Arrays]:
     with bar("methods", len(wanted)) as step:
         found: dict[str, Arrays] = {}
         for method in wanted:
-            found[method.name] = lab.measured(method.name, split)
+            found[method.name] = {**lab.measured(method.name, split), **inverted.measured(method.name, split)}
             step()
     return found
 
@@ -191,7 +205,7 @@ def report(found: Mapping[str, Arrays], split: str, seconds: float) -> list[resu
     with replacing(results.folder() / TABLE) as temporary:
         table.round(4).to_csv(temporary, index=False)
     about = {"dataset": "mime", "data_version": mime.VERSION, "split": split, "seeds": (0,), "n": len(person),
-             "unit": "share of clips", "command": COMMAND, "seconds": seconds}  # fmt: skip
+             "unit": "share of clips", "seconds": seconds}  # fmt: skip
     made: list[results.Record] = []
 
     def put(name: str, value: float | Interval, **fields: Any) -> None:
@@ -203,7 +217,7 @@ def report(found: Mapping[str, Arrays], split: str, seconds: float) -> list[resu
         who = person if len(hits) == len(person) else np.arange(len(hits))
         return over_people(lambda rows: float(hits[rows].mean()) * scale, who)
 
-    note = f"{people} people, sessions 1 and 2 to session 3, strongest of {len(lab.RUNGS)} rungs, " \
+    note = f"{people} people, sessions 1 and 2 to session 3, strongest of {len(RUNGS)} rungs, " \
            f"chance {1 / people:.3f}, {them.missed} clips without a face"  # fmt: skip
     before = strongest(found["original"], "parrot")
     put("identity_before", share(before[1]), direction="up", target=0.95, note=f"{note}; here {before[0]}")
@@ -215,6 +229,8 @@ def report(found: Mapping[str, Arrays], split: str, seconds: float) -> list[resu
     )
     put("identity_control", share(strongest(found["control"], "parrot")[1]), direction="up", target=0.9)
     put("identity_control.naive", share(strongest(found["control"], "naive")[1]))
+    six = strongest(of_the_six(found["control"]), "parrot")[1]
+    put("identity_control.six", share(six), note="without the attacker who computes pictures back")
     put("style_identity", share(floor), note="true action units of each clip, no picture")
     put("identity_limit", bound, note="the larger of 3 x chance and 1.2 x style_identity")
     put("verification_eer.before", lowest_error(found["original"])[1], unit="equal error rate")

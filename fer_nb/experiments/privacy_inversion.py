@@ -1,10 +1,11 @@
 """Who is recognized when releases are computed back? `python -m fer_nb.experiments.privacy_inversion`.
 
-The six attackers of `privacy_identity` failed the positive control on the people of development, so that
-their figures are lower limits. This is a seventh, added after that: she learns the way back from release to
-picture on her own people, by one matrix, and looks for the victims in what comes out, with the eyes that the
-others have. Her means are the same for each method. Measured are originals, the control, the strongest
-setting of every dial, and the anonymizer with a donor for each clip.
+Six attackers failed the positive control on the people of development, so that what they find is a lower
+limit. This is a seventh, added after that: she learns the way back from release to picture on her own people,
+by one matrix, and looks for the victims in what comes out, with the eyes that the others have. Her means are
+the same for each method. `privacy_identity` counts her among the seven everywhere. Here she stands beside the
+six: on originals, the control, the strongest setting of every dial, and the anonymizer with a donor for each
+clip.
 
 Hypotheses, written down after a trial on the control and before any look at the anonymizer:
 
@@ -42,7 +43,6 @@ RECORDS = (
     *(f"privacy.inversion.hypotheses_held.{name}" for name in HYPOTHESES),
 )  # fmt: skip
 TABLE = "privacy.inversion.csv"
-COMMAND = "python -m fer_nb.experiments.privacy_inversion"
 
 
 def verdicts(right: Mapping[str, Interval], bound: float) -> dict[str, bool]:
@@ -122,7 +122,7 @@ def report(found: Mapping[str, Arrays], split: str, seconds: float) -> list[resu
     }  # fmt: skip
     note = f"{people} people, {crowd.OWNED} owned; pictures computed back, strongest of {len(inverted.RUNGS)}"
     about = {"dataset": "mime", "data_version": mime.VERSION, "split": split, "seeds": (0,), "n": len(person),
-             "unit": "share of clips", "command": COMMAND, "seconds": seconds}  # fmt: skip
+             "unit": "share of clips", "seconds": seconds}  # fmt: skip
     made = [
         results.record(f"privacy.inversion.{name}", value.value, low=value.low, high=value.high,
                        note=f"{note}; here {best[name][0]}" if name in best else note,

@@ -59,7 +59,6 @@ RECORDS = (
     *(f"privacy.utility.hypotheses_held.{name}" for name in HYPOTHESES),
 )  # fmt: skip
 TABLE = "privacy.utility.csv"
-COMMAND = "python -m fer_nb.experiments.privacy_utility"
 
 
 def frontier(risk: Sequence[float], kept: Sequence[float], at: float) -> float:
@@ -264,7 +263,7 @@ def report(found: Mapping[str, Arrays], split: str, seconds: float) -> list[resu
     with replacing(results.folder() / TABLE) as temporary:
         table.round(4).to_csv(temporary, index=False)
     about = {"dataset": "mime", "data_version": mime.VERSION, "split": split, "seeds": (0,),
-             "n": len(them.person), "command": COMMAND, "seconds": seconds,
+             "n": len(them.person), "seconds": seconds,
              "note": f"{len(np.unique(them.person))} people, 3 sessions; readers retrained"}  # fmt: skip
     fields: dict[str, dict[str, Any]] = {
         "au_fidelity": {"direction": "up", "target": 0.6},

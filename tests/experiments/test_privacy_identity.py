@@ -43,6 +43,17 @@ def measurement(name: str, them) -> dict[str, np.ndarray]:
     return out
 
 
+def seventh(name: str, them) -> dict[str, np.ndarray]:
+    """What the attacker who computes back gets out of a method: nothing, but for the strongest blur."""
+    probes = int((them.session == crowd.MET).sum())
+    right = np.full(probes, float(name == "blur 8"))
+    out = {}
+    for rung in study.inverted.RUNGS:
+        out[f"parrot/{rung}"], out[f"linked/{rung}"] = right, right[:5]
+        out[f"eer/{rung}"] = np.array([0.5, 0.4, 0.6]) - 0.4 * right[0]
+    return out
+
+
 @pytest.fixture
 def found(monkeypatch, tmp_path, victims):
     monkeypatch.setenv("FER_NB_RESULTS", str(tmp_path))
@@ -51,6 +62,7 @@ def found(monkeypatch, tmp_path, victims):
     monkeypatch.setattr(lab, "TREES", 20)
     monkeypatch.setattr(lab, "trained", lambda: True)
     monkeypatch.setattr(lab, "measured", lambda name, split: measurement(name, victims))
+    monkeypatch.setattr(study.inverted, "measured", lambda name, split: seventh(name, victims))
     monkeypatch.setattr(study, "code_probe", lambda split: np.zeros(35))
     return {name: measurement(name, victims) for name in lab.methods()}
 
@@ -59,6 +71,8 @@ def test_all_records_are_written(found):
     made = {record.id for record in study.run("toy")}
     assert made == set(study.RECORDS)
     assert results.load("privacy.identity_before").met
+    six, all_seven = (results.number(f"privacy.identity_control{end}") for end in (".six", ""))
+    assert 0 < six == all_seven  # the seventh finds nothing there
     parrot, bound = results.number("privacy.identity_parrot.share"), results.number("privacy.identity_limit")
     assert results.number("privacy.identity_parrot") == pytest.approx(parrot / bound)
 
@@ -74,7 +88,10 @@ def test_table_has_a_row_for_each_method(found):
     study.run("toy")
     table = pd.read_csv(results.folder() / study.TABLE).set_index("method")
     assert set(table.index) == set(lab.methods())
-    assert (table["parrot_rung"] == "mesh").all() and (table["eer_rung"] == "mesh").all()
+    back = table.loc["blur 8"]  # who computes back is the strongest there, and counts
+    assert back["parrot_rung"] == back["eer_rung"] == "inversion_edges" and back["parrot"] == 1.0
+    others = table.drop(index="blur 8")
+    assert (others["parrot_rung"] == "mesh").all() and (others["eer_rung"] == "mesh").all()
     assert table.loc[study.HIDDEN, "donor"] == 1.0 and np.isnan(table.loc["blur 3", "donor"])
 
 
