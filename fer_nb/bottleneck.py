@@ -29,34 +29,56 @@ class Recognizer(nn.Module):
     """A small convolutional encoder whose code is released, and linear heads on the code.
 
     Maps (B, 1, S, S) in [0, 1] to (B, 7) logits; S is 32 or 64. The code is a stack of `maps` maps of 4x4
-    places. With `noisy`, it is drawn from a normal distribution of which the network gives mean and spread,
-    in training and whenever it is released.
+    places, or, where `numbers` is given, so many weighted sums of them: each sees the whole face, and says
+    nothing of where in it. With `noisy`, the code is drawn from a normal distribution of which the network
+    gives mean and spread, in training and whenever it is released.
+
+    Raises
+    ------
+    BadInput
+        If there is no such side, or less than one map or number.
 
     Examples
     --------
-    >>> net = Recognizer(maps=2)
-    >>> net(torch.rand(2, 1, 32, 32)).shape, net.release(torch.rand(2, 1, 32, 32)).shape
-    (torch.Size([2, 7]), torch.Size([2, 32]))
+    >>> x = torch.rand(2, 1, 32, 32)
+    >>> Recognizer()(x).shape, Recognizer(maps=2).release(x).shape, Recognizer(numbers=16).release(x).shape
+    (torch.Size([2, 7]), torch.Size([2, 32]), torch.Size([2, 16]))
     """
 
-    def __init__(self, *, side: int = 32, maps: int = 64, noisy: bool = False, units: int = 22) -> None:
+    def __init__(
+        self,
+        *,
+        side: int = 32,
+        maps: int = 64,
+        numbers: int | None = None,
+        noisy: bool = False,
+        units: int = 22,
+    ) -> None:
         super().__init__()
-        if side not in (32, 64) or maps < 1:
+        size = 16 * maps if numbers is None else numbers
+        if side not in (32, 64) or maps < 1 or size < 1:
             raise BadInput(
-                f"recognizer: side {side}, {maps} maps: give a side of 32 or 64, and 1 map or more"
+                f"recognizer: side {side}, {maps} maps, {numbers} numbers: give a side of 32 or 64, and 1 "
+                "or more of what is released"
             )
         self.side, self.noisy = side, noisy
         parts: list[nn.Module] = []
-        before = 3
+        before, both = 3, 2 if noisy else 1  # mean and spread
         for k, width in enumerate(_WIDTHS[: int(math.log2(side)) - 2]):  # side -> 4
-            size = 5 if k == 0 else 3
-            parts += [nn.Conv2d(before, width, size, stride=2, padding=size // 2), nn.GroupNorm(4, width)]
-            parts.append(nn.ReLU())
+            window = 5 if k == 0 else 3
+            parts += [nn.Conv2d(before, width, window, stride=2, padding=window // 2)]
+            parts += [nn.GroupNorm(4, width), nn.ReLU()]
             before = width
+        drop = nn.Dropout(0.2)
+        if numbers is None:
+            parts.append(nn.Conv2d(before, maps * both, 1))
+        else:  # of so few numbers none is dropped; places are, before they are summed
+            parts += [nn.Conv2d(before, maps, 1), nn.Flatten(), drop, nn.Linear(16 * maps, numbers * both)]
+            drop = nn.Dropout(0.0)
         self.normalize = Normalize(window=13 if side == 64 else 7)
-        self.body = nn.Sequential(*parts, nn.Conv2d(before, maps * (2 if noisy else 1), 1))
-        self.head = nn.Sequential(nn.Dropout(0.2), nn.Linear(maps * 16, len(LABELS)))
-        self.units = nn.Sequential(nn.Dropout(0.2), nn.Linear(maps * 16, units))
+        self.body = nn.Sequential(*parts)
+        self.head = nn.Sequential(drop, nn.Linear(size, len(LABELS)))
+        self.units = nn.Sequential(drop, nn.Linear(size, units))
 
     def parts(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return the mean of the code (B, K), and the log of its variance (B, K) or None without noise."""
@@ -64,9 +86,9 @@ class Recognizer(nn.Module):
             raise BadInput(
                 f"recognizer: input is {tuple(x.shape)}: give (B, 1, {self.side}, {self.side}) in [0, 1]"
             )
-        stack = self.body(self.normalize(x))  # (B, maps, 4, 4), twice as many where noisy
+        stack = self.body(self.normalize(x))  # (B, maps, 4, 4) or (B, numbers), twice as many where noisy
         if not self.noisy:
-            return stack.flatten(1), None  # (B, K), K = 16 maps
+            return stack.flatten(1), None  # (B, K), K = 16 maps or `numbers`
         mean, spread = (half.flatten(1) for half in stack.chunk(2, 1))
         return mean, spread.clamp(-8, 4)
 
@@ -89,6 +111,7 @@ class Setting:
     Attributes
     ----------
     maps : of 4x4 numbers that are released
+    numbers : weighted sums of all these that are released in their place; None for the maps themselves
     rate : price of a nat of a noisy code; None for a code without noise
     adversary : price of what a decoder, trained along, explains of the picture's variance
     dependence : price of the distance correlation of picture and code
@@ -96,6 +119,7 @@ class Setting:
     """
 
     maps: int = 64
+    numbers: int | None = None
     rate: float | None = None
     adversary: float = 0.0
     dependence: float = 0.0
@@ -103,12 +127,19 @@ class Setting:
 
     def __post_init__(self) -> None:
         prices = (self.rate or 0.0, self.adversary, self.dependence, self.independence)
-        if self.maps < 1 or min(prices) < 0:
-            raise BadInput(f"setting: {self}: give 1 map or more and prices of 0 or more")
+        if self.size < 1 or min(prices) < 0:
+            raise BadInput(f"setting: {self}: give 1 map or number or more, and prices of 0 or more")
+
+    @property
+    def size(self) -> int:
+        """How many numbers are released."""
+        return 16 * self.maps if self.numbers is None else self.numbers
 
     def build(self, *, side: int = 32, units: int = 22) -> Recognizer:
         """Return an untrained recognizer of this structure."""
-        return Recognizer(side=side, maps=self.maps, noisy=self.rate is not None, units=units)
+        return Recognizer(
+            side=side, maps=self.maps, numbers=self.numbers, noisy=self.rate is not None, units=units
+        )
 
 
 def task_loss(net: Recognizer, code: Tensor, labels: Tensor, units: Tensor) -> Tensor:
@@ -187,7 +218,7 @@ def harden(
         raise BadInput(f"harden: {len(x)} pictures, {len(labels)} labels, {len(units)} units: align them")
     torch.manual_seed(seed)
     net = setting.build(side=x.shape[-1], units=units.shape[1])
-    rival = adversary(16 * setting.maps, x.shape[-1]) if setting.adversary and adversary else None
+    rival = adversary(setting.size, x.shape[-1]) if setting.adversary and adversary else None
     mine = torch.optim.AdamW(net.parameters(), rate, weight_decay=1e-2)
     theirs = torch.optim.Adam(rival.parameters(), 2e-3) if rival is not None else None
     losses, steps = [], 0

@@ -31,6 +31,25 @@ def test_the_code_is_as_wide_as_asked(side):
     x = torch.rand(2, 1, side, side)
     assert net.release(x).shape == (2, 48) and net(x).shape == (2, 7)
     assert torch.equal(net.release(x), net.release(x))
+    assert Recognizer(side=side, numbers=5).release(x).shape == (2, 5)
+    assert Recognizer(side=side, numbers=5, noisy=True).parts(x)[1].shape == (2, 5)
+
+
+def test_a_dense_code_can_say_all_that_the_maps_tell_the_heads():
+    """Seven sums of the maps are enough for the logits: releasing fewer numbers need not cost anything."""
+    wide, dense = Recognizer().eval(), Recognizer(numbers=7).eval()
+    state = {k: v for k, v in wide.state_dict().items() if k.startswith(("body", "normalize"))}
+    last = [k for k in dense.state_dict() if k.startswith("body")][-2:]
+    state |= {last[0]: wide.head[1].weight, last[1]: wide.head[1].bias}
+    dense.load_state_dict({**dense.state_dict(), **state})
+    x = torch.rand(3, 1, 32, 32)
+    assert torch.allclose(dense.release(x), wide(x), atol=1e-5)
+
+
+def test_the_size_of_a_setting_is_that_of_its_code():
+    x = torch.rand(2, 1, 32, 32)
+    for setting in (Setting(maps=2), Setting(numbers=9), Setting(numbers=9, rate=0.1)):
+        assert setting.build().release(x).shape == (2, setting.size)
 
 
 def test_a_noisy_code_is_drawn_anew_around_its_mean():
@@ -42,7 +61,7 @@ def test_a_noisy_code_is_drawn_anew_around_its_mean():
     assert torch.allclose(drawn.std(0), (spread[0] / 2).exp(), atol=0.3)
 
 
-@pytest.mark.parametrize("bad", [{"side": 48}, {"maps": 0}])
+@pytest.mark.parametrize("bad", [{"side": 48}, {"maps": 0}, {"numbers": 0}])
 def test_no_such_structure(bad):
     with pytest.raises(BadInput, match="recognizer"):
         Recognizer(**bad)
@@ -56,6 +75,8 @@ def test_wrong_pictures_are_named():
 def test_prices_cannot_be_negative():
     with pytest.raises(BadInput, match="prices of 0"):
         Setting(dependence=-1)
+    with pytest.raises(BadInput, match="number or more"):
+        Setting(numbers=0)
 
 
 def test_plain_costs_nothing_and_each_price_something():
@@ -81,7 +102,12 @@ def test_a_guess_of_the_mean_explains_nothing():
 
 @pytest.mark.parametrize(
     "setting",
-    [Setting(maps=2), Setting(maps=2, rate=0.01), Setting(maps=2, adversary=1.0, dependence=1.0)],
+    [
+        Setting(maps=2),
+        Setting(maps=2, rate=0.01),
+        Setting(maps=2, adversary=1.0, dependence=1.0),
+        Setting(numbers=4, rate=0.001, adversary=0.1),
+    ],
 )
 def test_training_learns_the_toy_and_repeats_itself(setting):
     x, labels, units = toy()

@@ -22,11 +22,13 @@ CHANGED = (*ALONE, RECOMMENDED)
 class Book:
     """Writes records and keeps them."""
 
-    def __init__(self, who: World, seconds: float, seeds: Sequence[int] = SEEDS) -> None:
+    def __init__(
+        self, who: World, seconds: float, seeds: Sequence[int] = SEEDS, command: str = COMMAND
+    ) -> None:
         self.made: list[results.Record] = []
         self.common: dict[str, Any] = {
-            "dataset": "mime", "data_version": mime.VERSION, "split": who.split, "command": COMMAND,
-            "seconds": round(seconds, 1), "n": len(who.victims), "seeds": tuple(seeds),
+            "dataset": "mime", "data_version": mime.VERSION, "split": who.split, "n": len(who.victims),
+            "command": f"{command} --split {who.split}", "seconds": round(seconds, 1), "seeds": tuple(seeds),
         }  # fmt: skip
         self.people = who.people
 

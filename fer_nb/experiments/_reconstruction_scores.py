@@ -64,9 +64,9 @@ class Scores:
         """Return hits of expression at the apex stills (A,), averaged over seeds."""
         return np.mean([a["right"][self.who.victims.apex] for a in self.of(name, side)], 0)
 
-    def cost(self, name: str, side: int = 32) -> Interval:
-        """Return the points of accuracy that a setting costs."""
-        lost = self.right("plain", side) - self.right(name, side)
+    def cost(self, name: str, side: int = 32, *, beside: str = "plain") -> Interval:
+        """Return the points of accuracy that a setting costs, beside another one."""
+        lost = self.right(beside, side) - self.right(name, side)
         people = [p for p, apex in zip(self.person, self.who.victims.apex, strict=True) if apex]
         return bootstrap(lambda rows: 100 * float(lost[rows].mean()), people)
 

@@ -10,18 +10,22 @@ from ..bottleneck import Setting
 SETTINGS: dict[str, Setting] = {
     "plain": Setting(),
     "narrow": Setting(maps=2),
+    "dense": Setting(numbers=16),
     "noise": Setting(rate=0.01),
     "adversary": Setting(adversary=3.0),
     "dependence": Setting(dependence=3.0),
     "hsic": Setting(independence=3.0),
-    "combined": Setting(maps=2, rate=0.01, adversary=1.0),
+    "combined": Setting(numbers=16, rate=0.002, adversary=1.0),
     "narrow4": Setting(maps=4),
     "noise_low": Setting(rate=0.003),
     "adversary_low": Setting(adversary=1.0),
     "dependence_low": Setting(dependence=1.0),
+    "hsic_low": Setting(independence=0.3),
+    "dense_noise": Setting(numbers=16, rate=0.002),
+    "placed": Setting(maps=2, rate=0.01, adversary=1.0),
 }
-ALONE = ("narrow", "noise", "adversary", "dependence", "hsic")  # one change each
-STRENGTHS = ("narrow4", "noise_low", "adversary_low", "dependence_low")  # milder, one seed
+ALONE = ("narrow", "dense", "noise", "adversary", "dependence", "hsic")  # one change each
+STRENGTHS = ("narrow4", "noise_low", "adversary_low", "dependence_low", "hsic_low", "dense_noise", "placed")
 RECOMMENDED = "combined"
 
 

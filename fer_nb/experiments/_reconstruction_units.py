@@ -19,8 +19,8 @@ from ..reconstruct import SIZES, Decoder, decode, fit_decoder, similarity
 from ._reconstruction_lab import Identity, Stills, World, apart, fine, kept, recognized
 from ._reconstruction_settings import SETTINGS, key
 
-EPOCHS = 8  # of a recognizer
-ROUNDS = {32: 6, 64: 3}  # of a decoder, by the side of its pictures
+EPOCHS = 16  # of a recognizer
+ROUNDS = {32: 6, 64: 6}  # of a decoder, by the side of its pictures
 MOVING = 12  # action units that are probed: those that vary most among the recognizer's people
 SHOWN = 8  # victims whose pictures are kept for the gallery
 Arrays = dict[str, np.ndarray]

@@ -4,6 +4,9 @@ Not planned. The decoders of `reconstruction` were chosen beforehand; afterwards
 cell of the book, so their numbers do not bound what an attacker can do. This run asks every recognizer of
 that experiment again, with the same faces, the same facts told to the attacker, and the same scores. No
 hypothesis was written down before it: the similarity of one seed at 32 pixels had been seen already.
+
+The recommended setting is asked once more by an attacker who knows that its noise is drawn anew each time,
+and holds so many codes of the same face that the noise is averaged away.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from torch import Tensor
 
 from .. import results, spatial
 from .._parallel import bar
+from ..bottleneck import Recognizer
 from ..reconstruct import similarity
 from . import _reconstruction_other as other
 from . import _reconstruction_units as units
@@ -26,13 +30,14 @@ from ._reconstruction_report import CHANGED, Book
 from ._reconstruction_scores import SEEDS, Scores
 from ._reconstruction_settings import RECOMMENDED, STRENGTHS, key
 
-PRICES = (1.0, 30.0, 300.0, 3000.0)  # of ridge; chosen on a fifth of the attacker's own people
+PRICES = (1.0, 30.0, 300.0, 3000.0, 30000.0)  # of ridge; chosen on a fifth of the attacker's own people
 AT_64 = ("plain", RECOMMENDED, "floor")
+AVERAGED = "averaged"  # the recommended setting, its codes without their noise
+NAMES = ("plain", "floor", *CHANGED, *STRENGTHS, AVERAGED)
 COMMAND = "python -m fer_nb.experiments.reconstruction_linear"
 RECORDS = (
-    *(f"reconstruct.linear.{what}.{name}" for name in ("plain", "floor", *CHANGED, *STRENGTHS)
-      for what in ("ssim", "identity")),
-    *(f"reconstruct.linear.ssim_gain.{name}" for name in (*CHANGED, *STRENGTHS)),
+    *(f"reconstruct.linear.{what}.{name}" for name in NAMES for what in ("ssim", "identity")),
+    *(f"reconstruct.linear.ssim_gain.{name}" for name in NAMES[2:]), f"reconstruct.identity_probe.{AVERAGED}",
     *(f"reconstruct.linear.{what}.{name}.px64" for name in AT_64 for what in ("ssim", "identity")),
     f"reconstruct.linear.ssim_gain.{RECOMMENDED}.px64", "reconstruct.linear.ssim.shipped",
     "reconstruct.linear.identity.shipped", "reconstruct.linear.ratio_allowed",
@@ -86,15 +91,19 @@ def attack(who: World, name: str, side: int, seed: int) -> units.Arrays:
             h = list(other.beside(who, codes, logits))
         x, price = who.attacker.pictures(side), best_price(who, h[0], side)
         mine, theirs = (ridge(h[0], x, part, price) for part in h)
-        return {**units.seen_again(who, theirs, mine, units.judged(who, side), side),
+        probe = {"probe": units.probe_code(who, (codes[0], codes[1]))[0]} if name == AVERAGED else {}
+        return {**probe, **units.seen_again(who, theirs, mine, units.judged(who, side), side),
                 "shown": units.shown(who, theirs), "price": np.array(price)}  # fmt: skip
 
-    what = name if name in ("floor", "shipped") else key(name)
+    names = {"floor": name, "shipped": name, AVERAGED: f"{AVERAGED}-{key(RECOMMENDED)}"}
+    what = names.get(name) or key(name)
     return kept(f"{who.split}-linear-{what}-{side}-{seed}", make)
 
 
 def _features(who: World, name: str, side: int, seed: int) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
     """Return codes and logits of the attacker's stills and of the victims'."""
+    if name == AVERAGED:
+        return _means(who, units.train(who, RECOMMENDED, side, seed))
     if name != "shipped":
         return units.features(who, units.train(who, "plain" if name == "floor" else name, side, seed), seed)
     net = spatial.load()
@@ -107,9 +116,16 @@ def _features(who: World, name: str, side: int, seed: int) -> tuple[Sequence[Ten
     return codes, logits
 
 
+def _means(who: World, net: Recognizer) -> tuple[list[Tensor], list[Tensor]]:
+    """Return the means that noisy codes are drawn around, and what the head makes of them."""
+    with torch.no_grad():
+        codes = [net.parts(people.pictures(net.side))[0] for people in units.pair(who)]
+        return codes, [net.head(code) for code in codes]
+
+
 def plan(seeds: Sequence[int] = SEEDS) -> Work:
     """Return every unit of work by its name."""
-    names = [(name, 32, seed) for seed in seeds for name in ("plain", "floor", *CHANGED)]
+    names = [(name, 32, seed) for seed in seeds for name in ("plain", "floor", *CHANGED, AVERAGED)]
     names += [(name, 32, 0) for name in STRENGTHS] + [(name, 64, 0) for name in (*AT_64, "shipped")]
     return {f"{n}-{side}-{seed}": partial(attack, name=n, side=side, seed=seed) for n, side, seed in names}
 
@@ -128,10 +144,13 @@ def run(split: str = SPLIT, only: Sequence[str] = (), seeds: int = len(SEEDS)) -
 
 def write(scores: Scores) -> list[results.Record]:
     """Write every record."""
-    book = Book(scores.who, 0.0, SEEDS[: len(scores.of("plain"))])
-    book.common["command"] = COMMAND
-    for name in ("plain", "floor", *CHANGED, *STRENGTHS):
+    book = Book(scores.who, 0.0, SEEDS[: len(scores.of("plain"))], COMMAND)
+    for name in NAMES:
         _put(book, scores, name, 32, name)
+    clips = len(scores.of(AVERAGED)[0]["probe"])
+    probe = scores.identity(AVERAGED, ("probe",))
+    book.put(f"identity_probe.{AVERAGED}", probe, unit="times chance", n=clips,
+             note="on codes whose noise is averaged away")  # fmt: skip
     for name in AT_64:
         _put(book, scores, name, 64, f"{name}.px64")
     _put(book, scores, "shipped", 64, "shipped")
@@ -149,7 +168,7 @@ def _put(book: Book, scores: Scores, name: str, side: int, id: str) -> None:
     book.put(f"linear.ssim.{id}", near, unit="SSIM", seeds=seeds, note="linear attacker, inside the oval")
     book.put(f"linear.identity.{id}", scores.identity(name, side=side), unit="times chance", n=clips,
              seeds=seeds, note="probe clips recognized from linear reconstructions")  # fmt: skip
-    if name in (*CHANGED, *STRENGTHS):
+    if name in NAMES[2:]:
         book.ratio(f"linear.ssim_gain.{id}", scores, name, side, seeds=seeds)
 
 

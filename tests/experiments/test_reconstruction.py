@@ -102,8 +102,13 @@ def test_a_weak_plain_attack_makes_the_row_void(monkeypatch, plain):
 
 def test_hypotheses_follow_the_arrays(monkeypatch):
     monkeypatch.setattr(type(world()), "people", property(lambda self: 50))
-    held = experiment.verdicts(scores())
-    assert set(held) == set(experiment.HYPOTHESES) and all(held.values())
+    some = scores()
+    held = experiment.verdicts(some)
+    assert set(held) == set(experiment.HYPOTHESES)
+    assert [name for name, yes in held.items() if not yes] == ["places_cost"]  # both read all
+    for seed in (0, 1, 2):
+        some.done[f"narrow-32-{seed}"]["right"] *= 0
+    assert experiment.verdicts(some)["places_cost"]
 
 
 def test_costs_are_points_and_shares(monkeypatch):

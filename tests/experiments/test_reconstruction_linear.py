@@ -11,6 +11,7 @@ from fer_nb.evaluation import bootstrap
 from fer_nb.experiments import _reconstruction_scores
 from fer_nb.experiments import reconstruction_linear as experiment
 from fer_nb.experiments._reconstruction_scores import Scores
+from fer_nb.experiments._reconstruction_settings import RECOMMENDED, SETTINGS
 from tests.reconstruction_toys import world
 
 
@@ -24,7 +25,9 @@ def made_up(name: str, who) -> dict[str, np.ndarray]:
     leaks, truth = name.startswith("plain"), who.victims.person[who.victims.apex & who.probes]
     near = {"plain": 0.9, "floor": 0.6}.get(name.split("-")[0], 0.63)
     hit = np.full(len(truth), float(leaks))
-    return {"ssim": np.full(len(who.victims), near), "naive": 0 * hit, "parrot": hit, "probe_person": truth}
+    probe = {"probe": hit + 1} if name.startswith(experiment.AVERAGED) else {}
+    near = {"ssim": np.full(len(who.victims), near)}
+    return {**probe, **near, "naive": 0 * hit, "parrot": hit, "probe_person": truth}
 
 
 def test_a_linear_release_is_turned_back():
@@ -46,6 +49,18 @@ def test_the_price_is_chosen_among_those_given():
     assert experiment.best_price(who, h, 32) in experiment.PRICES
 
 
+def test_what_is_averaged_away_is_the_noise():
+    who, net = world(), SETTINGS[RECOMMENDED].build().eval()
+    (_, theirs), _ = experiment._means(who, net)
+    (_, again), _ = experiment._means(who, net)
+    torch.manual_seed(0)
+    x = who.victims.pictures(32)
+    with torch.no_grad():
+        drawn = torch.stack([net.release(x) for _ in range(200)])
+    assert torch.equal(theirs, again) and not torch.equal(drawn[0], drawn[1])
+    assert float((drawn.mean(0) - theirs).abs().mean()) < 0.2 * float((drawn[0] - theirs).abs().mean())
+
+
 def test_every_record_is_written(tmp_path, monkeypatch):
     monkeypatch.setenv("FER_NB_RESULTS", str(tmp_path))
     monkeypatch.setattr(_reconstruction_scores, "bootstrap", quick)
@@ -54,4 +69,5 @@ def test_every_record_is_written(tmp_path, monkeypatch):
     made = experiment.write(Scores(who, {name: made_up(name, who) for name in experiment.plan()}))
     assert {record.id for record in made} == set(experiment.RECORDS)
     gain = results.load("reconstruct.linear.ssim_gain.combined")
-    assert gain.value == pytest.approx(0.9) and gain.command == experiment.COMMAND
+    assert results.load("reconstruct.identity_probe.averaged").value == len(np.unique(who.victims.person))
+    assert gain.value == pytest.approx(0.9) and gain.command.startswith(f"{experiment.COMMAND} --split")
