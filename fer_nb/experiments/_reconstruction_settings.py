@@ -35,6 +35,6 @@ def key(name: str) -> str:
     Examples
     --------
     >>> key("narrow")
-    'maps2_rateNone_adversary0.0_dependence0.0_independence0.0'
+    'maps2_numbersNone_rateNone_adversary0.0_dependence0.0_independence0.0'
     """
     return "_".join(f"{part}{value}" for part, value in vars(SETTINGS[name]).items())
