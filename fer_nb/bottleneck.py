@@ -25,6 +25,11 @@ UNSURE = -100  # label of a picture between neutral and apex: only its action un
 _WIDTHS = (16, 32, 64, 64)
 
 
+def _size(maps: int, numbers: int | None) -> int:
+    """Return how many numbers a code has: 4x4 places of each map, or sums of them."""
+    return 16 * maps if numbers is None else numbers
+
+
 class Recognizer(nn.Module):
     """A small convolutional encoder whose code is released, and linear heads on the code.
 
@@ -55,7 +60,7 @@ class Recognizer(nn.Module):
         units: int = 22,
     ) -> None:
         super().__init__()
-        size = 16 * maps if numbers is None else numbers
+        size = _size(maps, numbers)
         if side not in (32, 64) or maps < 1 or size < 1:
             raise BadInput(
                 f"recognizer: side {side}, {maps} maps, {numbers} numbers: give a side of 32 or 64, and 1 "
@@ -69,16 +74,16 @@ class Recognizer(nn.Module):
             parts += [nn.Conv2d(before, width, window, stride=2, padding=window // 2)]
             parts += [nn.GroupNorm(4, width), nn.ReLU()]
             before = width
-        drop = nn.Dropout(0.2)
         if numbers is None:
             parts.append(nn.Conv2d(before, maps * both, 1))
-        else:  # of so few numbers none is dropped; places are, before they are summed
-            parts += [nn.Conv2d(before, maps, 1), nn.Flatten(), drop, nn.Linear(16 * maps, numbers * both)]
-            drop = nn.Dropout(0.0)
+        else:
+            parts += [nn.Conv2d(before, maps, 1), nn.Flatten(), nn.Dropout(0.2)]
+            parts.append(nn.Linear(16 * maps, numbers * both))
+        left_out = 0.2 if numbers is None else 0.0  # places are dropped before they are summed, sums never
         self.normalize = Normalize(window=13 if side == 64 else 7)
         self.body = nn.Sequential(*parts)
-        self.head = nn.Sequential(drop, nn.Linear(size, len(LABELS)))
-        self.units = nn.Sequential(drop, nn.Linear(size, units))
+        self.head = nn.Sequential(nn.Dropout(left_out), nn.Linear(size, len(LABELS)))
+        self.units = nn.Sequential(nn.Dropout(left_out), nn.Linear(size, units))
 
     def parts(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return the mean of the code (B, K), and the log of its variance (B, K) or None without noise."""
@@ -127,13 +132,13 @@ class Setting:
 
     def __post_init__(self) -> None:
         prices = (self.rate or 0.0, self.adversary, self.dependence, self.independence)
-        if self.size < 1 or min(prices) < 0:
+        if self.maps < 1 or self.size < 1 or min(prices) < 0:
             raise BadInput(f"setting: {self}: give 1 map or number or more, and prices of 0 or more")
 
     @property
     def size(self) -> int:
         """How many numbers are released."""
-        return 16 * self.maps if self.numbers is None else self.numbers
+        return _size(self.maps, self.numbers)
 
     def build(self, *, side: int = 32, units: int = 22) -> Recognizer:
         """Return an untrained recognizer of this structure."""

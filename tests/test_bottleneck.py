@@ -75,8 +75,9 @@ def test_wrong_pictures_are_named():
 def test_prices_cannot_be_negative():
     with pytest.raises(BadInput, match="prices of 0"):
         Setting(dependence=-1)
-    with pytest.raises(BadInput, match="number or more"):
-        Setting(numbers=0)
+    for none in ({"numbers": 0}, {"maps": 0}, {"maps": 0, "numbers": 5}):
+        with pytest.raises(BadInput, match="number or more"):
+            Setting(**none)
 
 
 def test_plain_costs_nothing_and_each_price_something():

@@ -15,20 +15,17 @@ from ._reconstruction_other import RELEASES
 from ._reconstruction_scores import SEEDS, WAYS, Scores
 from ._reconstruction_settings import ALONE, RECOMMENDED
 
-COMMAND = "python -m fer_nb.experiments.reconstruction"
 CHANGED = (*ALONE, RECOMMENDED)
 
 
 class Book:
     """Writes records and keeps them."""
 
-    def __init__(
-        self, who: World, seconds: float, seeds: Sequence[int] = SEEDS, command: str = COMMAND
-    ) -> None:
+    def __init__(self, who: World, seconds: float, seeds: Sequence[int] = SEEDS) -> None:
         self.made: list[results.Record] = []
         self.common: dict[str, Any] = {
             "dataset": "mime", "data_version": mime.VERSION, "split": who.split, "n": len(who.victims),
-            "command": f"{command} --split {who.split}", "seconds": round(seconds, 1), "seeds": tuple(seeds),
+            "seconds": round(seconds, 1), "seeds": tuple(seeds),
         }  # fmt: skip
         self.people = who.people
 

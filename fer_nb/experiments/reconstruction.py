@@ -7,8 +7,8 @@ on what a decoder explains, a price on the dependence of picture and code, and a
 One setting is repeated at 64 pixels, where the features of the shipped spatial branch are attacked, too.
 
 A first run was on 50 other people. Its combination, here called `placed`, hid the faces and lost the
-expressions. Rehearsals among parts of *fit* showed why: a few maps spend their numbers on places. They chose
-the dense code, its size, its noise, and twice as many epochs. The victims of this run had not been looked at.
+expressions. Trials among *fit* people suggested why: a few maps spend their numbers on places. They chose the
+dense code, its size, its noise, and twice as many epochs. The victims of this run had not been looked at.
 
 Hypotheses, written down before the run. The first seven stood before the first run and were kept:
 

@@ -33,11 +33,11 @@ from ._reconstruction_settings import RECOMMENDED, STRENGTHS, key
 PRICES = (1.0, 30.0, 300.0, 3000.0, 30000.0)  # of ridge; chosen on a fifth of the attacker's own people
 AT_64 = ("plain", RECOMMENDED, "floor")
 AVERAGED = "averaged"  # the recommended setting, its codes without their noise
-NAMES = ("plain", "floor", *CHANGED, *STRENGTHS, AVERAGED)
-COMMAND = "python -m fer_nb.experiments.reconstruction_linear"
+HARDENED = (*CHANGED, *STRENGTHS, AVERAGED)
+NAMES = ("plain", "floor", *HARDENED)
 RECORDS = (
     *(f"reconstruct.linear.{what}.{name}" for name in NAMES for what in ("ssim", "identity")),
-    *(f"reconstruct.linear.ssim_gain.{name}" for name in NAMES[2:]), f"reconstruct.identity_probe.{AVERAGED}",
+    *(f"reconstruct.linear.ssim_gain.{name}" for name in HARDENED), f"reconstruct.identity_probe.{AVERAGED}",
     *(f"reconstruct.linear.{what}.{name}.px64" for name in AT_64 for what in ("ssim", "identity")),
     f"reconstruct.linear.ssim_gain.{RECOMMENDED}.px64", "reconstruct.linear.ssim.shipped",
     "reconstruct.linear.identity.shipped", "reconstruct.linear.ratio_allowed",
@@ -144,7 +144,7 @@ def run(split: str = SPLIT, only: Sequence[str] = (), seeds: int = len(SEEDS)) -
 
 def write(scores: Scores) -> list[results.Record]:
     """Write every record."""
-    book = Book(scores.who, 0.0, SEEDS[: len(scores.of("plain"))], COMMAND)
+    book = Book(scores.who, 0.0, SEEDS[: len(scores.of("plain"))])
     for name in NAMES:
         _put(book, scores, name, 32, name)
     clips = len(scores.of(AVERAGED)[0]["probe"])
@@ -168,7 +168,7 @@ def _put(book: Book, scores: Scores, name: str, side: int, id: str) -> None:
     book.put(f"linear.ssim.{id}", near, unit="SSIM", seeds=seeds, note="linear attacker, inside the oval")
     book.put(f"linear.identity.{id}", scores.identity(name, side=side), unit="times chance", n=clips,
              seeds=seeds, note="probe clips recognized from linear reconstructions")  # fmt: skip
-    if name in NAMES[2:]:
+    if name in HARDENED:
         book.ratio(f"linear.ssim_gain.{id}", scores, name, side, seeds=seeds)
 
 
