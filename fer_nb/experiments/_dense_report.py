@@ -36,7 +36,6 @@ RECORDS = (
     *(f"spatial.hypotheses_held.{name}" for name in HYPOTHESES),
 )  # fmt: skip
 TABLE, ANSWERS = "spatial.dense_connection.csv", "dense_connection.parquet"
-COMMAND = "python -m fer_nb.experiments.dense_connection"
 
 
 class Unit(Protocol):
@@ -172,8 +171,7 @@ def report(
     """Write the records, the table (CSV) and the answers (Parquet); return the records."""
     hits, many = Hits(kept, truth, subjects), max(PEOPLE)
     written: list[results.Record] = []
-    common = {"n": len(truth), "dataset": "mime", "data_version": mime.VERSION, "command": COMMAND,
-              "seconds": seconds}  # fmt: skip
+    common = {"n": len(truth), "dataset": "mime", "data_version": mime.VERSION, "seconds": seconds}
 
     def put(id: str, found: Interval, *, split: str, note: str, **more: Any) -> None:
         fields = {"unit": "accuracy", "low": found.low, "high": found.high, "split": split, "note": note}

@@ -17,7 +17,6 @@ from ..cache import replacing
 from ..evaluation import Interval, bootstrap
 from ..labels import LABELS
 
-COMMAND = "python -m fer_nb.experiments.preprocessing"
 STEPS = ("frame", "box", "aligned", "oval", "normalized", "full")
 LIGHTS = ("light_z_score", "light_equalize", "light_clahe", "light_gamma", "light_self_quotient")
 PARTS = ("alignment", "oval", "normalization", "mirror", "warp", "light", "camera", "occlusion")
@@ -164,7 +163,7 @@ def write(done: Done, truths: Mapping[str, Truth], *, seconds: float) -> None:
             results.record(
                 f"preprocess.{id}", scale * at.value, low=scale * at.low, high=scale * at.high,
                 n=len(a.subjects[block]), unit=unit, seeds=seeds, dataset="mime", data_version=mime.VERSION,
-                split=f"{split} people", command=COMMAND, seconds=round(seconds, 1), **more,
+                split=f"{split} people", seconds=round(seconds, 1), **more,
             )
         )  # fmt: skip
 
@@ -206,7 +205,7 @@ def write(done: Done, truths: Mapping[str, Truth], *, seconds: float) -> None:
     results.write(
         results.record(
             "preprocess.hypotheses_held", sum(held.values()), n=len(held), unit="hypotheses", seeds=seeds,
-            dataset="mime", data_version=mime.VERSION, command=COMMAND, seconds=round(seconds, 1),
+            dataset="mime", data_version=mime.VERSION, seconds=round(seconds, 1),
             note=f"written before the run; failed: {failed}",
         )
     )  # fmt: skip

@@ -22,7 +22,6 @@ from ._planted_faults import Fault, false_alarms, planted
 
 RECORDS = ("adaptive.diagnostics", "adaptive.diagnostics.false_alarms")
 TABLE = "adaptive.diagnostics.csv"
-COMMAND = "python -m fer_nb.experiments.adaptive_diagnostics"
 EACH = 5  # pictures of each class
 EPSILON = 8 / 255
 
@@ -74,7 +73,7 @@ def run(*, queries: int = 200) -> None:
     alarms = false_alarms(model, x, y, epsilon=EPSILON, queries=queries)
     common = {
         "dataset": "mime", "data_version": mime.VERSION, "split": f"validate, {len(y)} people, one apex each",
-        "command": COMMAND, "seeds": (0,), "seconds": round(time.perf_counter() - began, 1),
+        "seeds": (0,), "seconds": round(time.perf_counter() - began, 1),
     }  # fmt: skip
     results.write(
         results.record(

@@ -36,7 +36,6 @@ RECORDS = (
     "anonymize.face_found", "anonymize.timeline.hypotheses_held",
     *(f"anonymize.timeline.hypotheses_held.{name}" for name in HYPOTHESES),
 )  # fmt: skip
-COMMAND = "python -m fer_nb.experiments.anonymize_timeline"
 DONORS, SEED = 5, 0
 SHIFTS = 100  # at most
 NEAR = 0.5  # seconds; a course shifted by less is not yet another course
@@ -133,8 +132,7 @@ def record_all(
     """Write the records: correlations (D,) of D donors, those of shifted courses (D, S), coverage (D,)."""
     share = (turned < straight[:, None]).mean(1)  # (D,)
     held = {"keeps_time": straight.mean() >= 0.7, "beats_the_shift": bool(share.mean() >= 0.95)}
-    common = {"dataset": "one real video", "command": COMMAND, "n": len(straight), "seeds": (SEED,),
-              "seconds": round(seconds, 1)}  # fmt: skip
+    common = {"dataset": "one real video", "n": len(straight), "seeds": (SEED,), "seconds": round(seconds, 1)}
     spread = "donors; mean, least and most; courses of happiness of one real video before and after"
     high = np.quantile(turned, 0.95, axis=1)
     values: dict[str, tuple[Interval, dict[str, Any]]] = {

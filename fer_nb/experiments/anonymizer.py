@@ -55,7 +55,6 @@ RECORDS = (
     "anonymize.hypotheses_held", *(f"anonymize.hypotheses_held.{name}" for name in HYPOTHESES),
 )  # fmt: skip
 COURSE = "anonymize.course.csv"
-COMMAND = "python -m fer_nb.experiments.anonymizer"
 DONORS = 100
 PLAN = Plan()
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -264,8 +263,7 @@ def records_of(
     found: Mapping[str, tuple[Interval, int]], *, split: str, seconds: float
 ) -> list[results.Record]:
     """Turn quantities into records."""
-    common = {"dataset": "mime", "data_version": mime.VERSION, "command": COMMAND, "seeds": (0,),
-              "seconds": round(seconds, 1)}  # fmt: skip
+    common = {"dataset": "mime", "data_version": mime.VERSION, "seeds": (0,), "seconds": round(seconds, 1)}
     out = []
     for name, (value, n) in found.items():
         unit, note = _ABOUT[name]

@@ -31,7 +31,6 @@ from .fusion_ties import ties
 from .fusion_toy import spread, tempered, toy_pooled
 
 RECORDS = ("fusion.hypotheses_held", "fusion.mix_rank")
-COMMAND = "python -m fer_nb.experiments.fusion_regimes"
 TEMPERATURES = (0.05, 0.1, 0.3, 3.0, 10.0)
 SPREADS = (0.5, 1.0, 1.5)
 FEW, DRAWS = 20, 5  # clips to learn from, and how often they are drawn
@@ -240,7 +239,7 @@ def run() -> None:
     rows = verdicts(outcomes, ties(pooled)[1]["all"])
     write_csv("hypotheses", rows)
     failed = "; ".join(row["hypothesis"] for row in rows if not row["held"]) or "none"
-    about: dict[str, Any] = {"dataset": "mime", "data_version": mime.VERSION, "command": COMMAND}
+    about: dict[str, Any] = {"dataset": "mime", "data_version": mime.VERSION}
     about |= {"seeds": tuple(range(SEEDS)), "split": "fit, pooled folds; validate and its shifted twin"}
     about["seconds"] = round(time.perf_counter() - began, 1)
     note = f"of {len(rows)} hypotheses written before the run; failed: {failed}"

@@ -26,7 +26,6 @@ RECORDS = (
     "fusion.either_right", "fusion.error_correlation", "fusion.error_correlation.seeds",
     "fusion.ties", "fusion.ties.disagreeing",
 )  # fmt: skip
-COMMAND = "python -m fer_nb.experiments.fusion_rules"
 EXAMPLES = (20, 60, 200, None)  # clips that a rule learns from; None: all there are
 DRAWS = 3  # choices of these clips, averaged
 
@@ -138,7 +137,7 @@ def put(id: str, value: evaluation.Interval | float, **fields: Any) -> None:
     if isinstance(value, evaluation.Interval):
         fields |= {"low": value.low, "high": value.high}
         value = value.value
-    about = {"dataset": "mime", "data_version": mime.VERSION, "command": COMMAND}
+    about = {"dataset": "mime", "data_version": mime.VERSION}
     results.write(results.record(id, value, **{**about, **fields}))
 
 

@@ -12,7 +12,6 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -35,14 +34,12 @@ from ..preprocess import face_sequences
 from ..reliability import ece
 from .crossfit import read
 from .fusion_data import Pooled, cross_fit, gather, over_people
-from .fusion_rules import put as put_record
-from .fusion_rules import rule_of_validation, write_csv
+from .fusion_rules import put, rule_of_validation, write_csv
 
 RECORDS = (
     "fusion.accuracy.validate", "fusion.accuracy_shift", "fusion.gain_over_branch.shipped",
     "fusion.calibration_error", "fusion.calibration_error.mean",
 )  # fmt: skip
-COMMAND = "python -m fer_nb.experiments.fusion_system"
 BINS = 15  # of confidence, in the expected calibration error
 SESSIONS = (0,)  # of *validate*; more of them (1, 2) narrow the intervals and cost minutes
 CANDIDATES = ("sum", "calibrated sum", "calibrated product", "standardized logits", "calibrated mix M1")
@@ -153,9 +150,6 @@ def winner(asked: dict[str, Any]) -> tuple[str, dict[str, float]]:
     return max(score, key=lambda rule: (round(score[rule], 6), folds[rule])), score
 
 
-put = partial(put_record, command=COMMAND)  # one record of this module
-
-
 def write_constants(fitted: fusion_settings.Settings, score: dict[str, float], clips: int) -> None:
     """Ship the constants, with what they were fitted for and on."""
     cards = {name: checkpoints.read_card(name).recipe for name in ("temporal", "spatial")}
@@ -228,8 +222,7 @@ def test_block() -> None:
     single = np.nan_to_num(z, nan=-np.inf).argmax(-1) == truth
     about = f"the shipped system, {fusion_settings.shipped_settings().rule}"
     split = f"test, {len(set(person))} people in 3 sessions"
-    write_accuracy("fusion.accuracy", right, single & found, person, about=about, split=split,
-                   command=f"{COMMAND} --test-block")  # fmt: skip
+    write_accuracy("fusion.accuracy", right, single & found, person, about=about, split=split)
 
 
 def main() -> None:

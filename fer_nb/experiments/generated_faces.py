@@ -50,7 +50,6 @@ RECORDS = (
     "anonymize.generated.hypotheses_held",
     *(f"anonymize.generated.hypotheses_held.{name}" for name in HYPOTHESES),
 )  # fmt: skip
-COMMAND = "python -m fer_nb.experiments.generated_faces"
 PLAN = Plan(epochs=8, learning_rate=4e-3, average=0.99)
 COUNT = 2100  # faces in each training set
 MIXED = 3  # donors that a made-up person is mixed of
@@ -214,7 +213,7 @@ def record_all(
         "nobody_in_particular": likeness["generated"].high < likeness["real"].low,
     }
     common: dict[str, Any] = {"dataset": "mime", "data_version": mime.VERSION, "split": split, "seeds": (0,),
-                              "command": COMMAND, "seconds": round(seconds, 1)}  # fmt: skip
+                              "seconds": round(seconds, 1)}  # fmt: skip
     note = f"apex stills of {len(set(who))} people; trained on {count} stills"
 
     def put(name: str, v: Interval, unit: str, n: int, about: str) -> results.Record:

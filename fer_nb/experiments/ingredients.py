@@ -37,7 +37,6 @@ from . import _ingredients_lab as lab
 from ._arms import BRANCHES, PEOPLE, Arm
 from ._switches import INGREDIENTS
 
-COMMAND = "python -m fer_nb.experiments.ingredients"
 TABLE = "ingredients.csv"
 # Measures that have a record for each ingredient. Short lessons leave stills with hardly a happy answer, so
 # on real people the smile is also sought among two stills.
@@ -160,7 +159,7 @@ def records(
 ) -> list[results.Record]:
     """Return the records: what the whole set reads, points lost for each ingredient, hypotheses."""
     split = f"fit {PEOPLE} people, session 0; short training"
-    common: dict[str, Any] = {"data_version": mime.VERSION, "command": COMMAND, "seconds": seconds}
+    common: dict[str, Any] = {"data_version": mime.VERSION, "seconds": seconds}
     made = []
     for (name, branch, measure), loss in lost.items():
         about = {**common, "seeds": lab.SEEDS, "n": len(people[measure]), **where(measure, split)}

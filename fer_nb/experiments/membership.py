@@ -59,7 +59,6 @@ RECORDS = (
     "membership.hypotheses_held", *(f"membership.hypotheses_held.{name}" for name in HYPOTHESES),
 )  # fmt: skip
 CURVES = "membership.roc.csv"
-COMMAND = "python -m fer_nb.experiments.membership"
 FPR = np.unique(np.concatenate([np.geomspace(1e-3, 1, 61).round(4), np.linspace(0.05, 1, 20).round(2)]))
 Asked = dict[str, list[dict[str, np.ndarray]]]
 Found = dict[str, tuple[Interval, dict[str, Any]]]
@@ -188,7 +187,7 @@ def _write(found: Found, seconds: float) -> list[results.Record]:
     """Write all records, those of the accounting and of the hypotheses included."""
     common: dict[str, Any] = {
         "dataset": "mime", "data_version": mime.VERSION, "split": "fit against non-members",
-        "command": COMMAND, "seconds": seconds,
+        "seconds": seconds,
     }  # fmt: skip
     records = [
         results.record(id, v.value, low=v.low, high=v.high, **{**common, **more})

@@ -28,7 +28,6 @@ from . import _ingredients_lab as lab
 from ._arms import BRANCHES, Arm
 from .ingredients import MAIN, meaning, where
 
-COMMAND = "python -m fer_nb.experiments.people_count"
 TABLE = "ingredients.people.csv"
 COUNTS = (25, 50, 100, 200, 400)
 GAINS = ((25, 400), (50, 400), (100, 400))
@@ -82,7 +81,7 @@ def table(hits: Hits, people: Mapping[str, Sequence[str]]) -> Any:
 
 def records(hits: Hits, people: Mapping[str, Sequence[str]], seconds: float) -> list[results.Record]:
     """Return the records: what each number of people reads, points gained, hypotheses."""
-    common: dict[str, Any] = {"data_version": mime.VERSION, "command": COMMAND, "seconds": seconds}
+    common: dict[str, Any] = {"data_version": mime.VERSION, "seconds": seconds}
     made = []
 
     def put(id: str, found: Interval, measure: str, split: str, **fields: Any) -> None:

@@ -47,7 +47,6 @@ RECORDS = (
     *(f"preprocess.network.{name}" for name in GAINS),
 )
 TABLES = ("preprocess.network.csv", "preprocess.curves.csv")
-COMMAND = "python -m fer_nb.experiments.preprocessing_network"
 
 
 def jobs() -> list[Job]:
@@ -183,7 +182,7 @@ def write(a: Answers, *, seconds: float) -> None:
                 f"preprocess.network.{id}", scale * at.value, low=scale * at.low, high=scale * at.high,
                 unit="points" if points else "accuracy", n=len(a.subjects[block]), seeds=SEEDS,
                 per_seed=(scale * per_seed).tolist(), dataset="mime", data_version=mime.VERSION,
-                split=f"fit {PEOPLE} people, others for each seed, 1 session; {block}", command=COMMAND,
+                split=f"fit {PEOPLE} people, others for each seed, 1 session; {block}",
                 seconds=round(seconds, 1), note=f"{note}; over people and seeds",
             )
         )  # fmt: skip

@@ -17,7 +17,6 @@ from ..preprocess import FaceSequence, face_sequence, face_sequences
 from . import london
 
 RECORDS = ("mime.resting_lip_opening", "real.london_resting_lip_opening.odd")
-COMMAND = "python -m fer_nb.experiments.resting_face"
 
 
 def lip_openings(faces: Sequence[FaceSequence]) -> np.ndarray:
@@ -31,7 +30,7 @@ def _put(id: str, faces: Sequence[FaceSequence], split: str, dataset: str, began
     mean = bootstrap(lambda rows: float(opening[rows].mean()), [face.subject for face in faces])
     made = results.record(
         id, mean.value, low=mean.low, high=mean.high, n=len(faces), unit="inter-ocular distance",
-        dataset=dataset, data_version=mime.VERSION, split=split, command=COMMAND,
+        dataset=dataset, data_version=mime.VERSION, split=split,
         seconds=round(time.perf_counter() - began, 1), note="people at rest; mean opening of the inner lips",
     )  # fmt: skip
     results.write(made)

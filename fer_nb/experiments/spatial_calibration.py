@@ -39,7 +39,6 @@ RECORDS = (
     *(f"spatial.calibration.hypotheses_held.{name}" for name in HYPOTHESES),
 )  # fmt: skip
 ANSWERS, BINS = "spatial_calibration.parquet", "spatial.calibration.csv"
-COMMAND = "python -m fer_nb.experiments.spatial_calibration"
 
 
 @dataclass(frozen=True)
@@ -160,7 +159,7 @@ def run() -> list[results.Record]:
     answers = {block: ask(model, block) for block in BLOCKS}
     found = measure(answers)
     held = verdicts(found)
-    common = {"dataset": "mime", "data_version": mime.VERSION, "command": COMMAND, "seeds": (0,),
+    common = {"dataset": "mime", "data_version": mime.VERSION, "seeds": (0,),
               "seconds": round(time.perf_counter() - began, 1)}  # fmt: skip
     records = []
     for name, value in found.items():

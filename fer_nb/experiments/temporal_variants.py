@@ -43,7 +43,6 @@ RECORDS = (
     UNITS_READ,
     HELD,
 )
-COMMAND = "python -m fer_nb.experiments.temporal_variants"
 Hits = dict[tuple[str, str], np.ndarray]  # (variant, test) -> (S, N), 1.0 where right
 
 
@@ -154,7 +153,7 @@ def run(*, seeds: tuple[int, ...] = lab.SEEDS) -> None:
     hits, table, read = ask((*RIVALS, *RULERS), seeds)
     _, subjects = lab.truth_of()
     common: dict[str, Any] = {
-        "dataset": "mime", "data_version": mime.VERSION, "split": lab.SPLIT, "command": COMMAND,
+        "dataset": "mime", "data_version": mime.VERSION, "split": lab.SPLIT,
         "seeds": seeds, "seconds": round(time.perf_counter() - began, 1), "n": len(subjects),
     }  # fmt: skip
     accuracy = {key: lab.mean_right(value, subjects) for key, value in hits.items()}

@@ -49,7 +49,6 @@ HARM = {
 }
 STATED = {"lost": 0.5, "jitter": 0.01, "length": 0.5, "rate": 3}  # levels that have a record
 NETWORKS = ("whole", "recipe")
-COMMAND = "python -m fer_nb.experiments.time_use"
 HELD = "temporal.time_use.hypotheses_held"
 Key = tuple[str, str, str, str]  # task, test, view trained on, view tested on
 Hits = dict[Key, np.ndarray]  # (S, N), 1.0 where right
@@ -214,7 +213,7 @@ def run(*, seeds: tuple[int, ...] = lab.SEEDS) -> None:
     found = compare(hits, people)
     rows, lost = curves(seeds)
     common: dict[str, Any] = {
-        "dataset": "mime", "data_version": mime.VERSION, "command": COMMAND, "seeds": seeds,
+        "dataset": "mime", "data_version": mime.VERSION, "seeds": seeds,
         "seconds": round(time.perf_counter() - began, 1),
     }  # fmt: skip
     split = {"seven": lab.SPLIT, "pairs": lab.SPLIT_PAIRS}
