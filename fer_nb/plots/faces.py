@@ -59,14 +59,14 @@ def grouped_bars(
     Parameters
     ----------
     labels : sequence of str, names of the groups
-    series : name to one value per label, at least 0
+    series : name to one value per label, at least 0; NaN where there is none, which leaves a gap
     alt : what the figure shows, in place of the text made from the numbers
     ylabel, title : texts of the axis and above
 
     Examples
     --------
-    >>> grouped_bars(["a", "b"], {"x": [0.2, 0.8], "y": [0.5, 0.5]}, ylabel="share").alt
-    'Bars of share. x: a 0.20, b 0.80. y: a 0.50, b 0.50.'
+    >>> grouped_bars(["a", "b"], {"x": [0.2, 0.8], "y": [0.5, float("nan")]}, ylabel="share").alt
+    'Bars of share. x: a 0.20, b 0.80. y: a 0.50.'
     """
     at, width = np.arange(len(labels)), 0.8 / max(len(series), 1)
     with style():
@@ -84,11 +84,11 @@ def grouped_bars(
             )
         ax.set_xticks(at, labels)
         ax.set(ylabel=ylabel, title=title)
-        top = max(max(v) for v in series.values())
+        top = np.nanmax([np.nanmax(v) for v in series.values()])
         ax.set_ylim(0, 1.05 * top if top > 1 else 1.0)  # room above the highest bar
         ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     parts = [
-        f"{name}: " + ", ".join(f"{a} {v:.2f}" for a, v in zip(labels, values, strict=True))
+        f"{name}: " + ", ".join(f"{a} {v:.2f}" for a, v in zip(labels, values, strict=True) if v == v)
         for name, values in series.items()
     ]
     return Figure(fig, alt or f"Bars of {ylabel or 'values'}. " + ". ".join(parts) + ".")
