@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -38,7 +39,7 @@ PLANS = {
     "temporal": Plan(epochs=4, learning_rate=3e-3),
     "spatial": Plan(epochs=7, learning_rate=4e-3),
 }
-DRAWS = {"temporal": 2800, "spatial": 1400}  # training examples in an epoch, about
+DRAWS = {"temporal": 2800, "spatial": 1400}  # training examples in an epoch
 SIZES = {"temporal": 32, "spatial": 32}  # examples in a batch
 GROUP = 5  # people in one file of clips
 TRACED = 10  # people in one file of traces, which other experiments read as well: it is made whole
@@ -172,16 +173,24 @@ def trained(arm: Arm, branch: str, seed: int, *, workers: int | None = None) -> 
     return done
 
 
+def _lesson(draw: Any, faces: Sequence[FaceSequence], count: int, size: int, rng: Any) -> Any:
+    """Return the batches of one epoch: `count` draws in all, from each face as often as from any other.
+
+    What is left over after whole rounds goes to some of the faces, others in each epoch.
+    """
+    rows = np.resize(rng.permutation(len(faces)), count)
+    return draw([faces[i] for i in rows], rng, size=size, repeats=1)
+
+
 def _fit(net: Any, branch: str, faces: Sequence[FaceSequence], seed: int, name: str) -> nn.Module:
     """Train for the epochs of the plan; every epoch scores alike, so the last one is kept."""
     if branch == "temporal":
         temporal.fit_scale(net, faces)
     draw: Any = temporal.batches if branch == "temporal" else spatial.batches
     plan = replace(PLANS[branch], seed=seed, patience=PLANS[branch].epochs)
-    repeats = max(1, round(DRAWS[branch] / len(faces)))
     return fit(
         net,
-        partial(draw, faces, size=SIZES[branch], repeats=repeats),
+        partial(_lesson, draw, faces, DRAWS[branch], SIZES[branch]),
         lambda model: 0.0,
         plan=plan,
         loss=spatial.loss if branch == "spatial" else None,

@@ -45,6 +45,21 @@ def test_weights_are_kept_and_taken_up_again(short, monkeypatch, branch):
     assert not again.training and len(list(short.rglob("*.npz"))) == 1
 
 
+@pytest.mark.parametrize("people", [1, 3, 5])
+def test_a_lesson_has_as_many_draws_for_any_number_of_people(people):
+    """With more clips than draws too: twice the people must not mean twice the lesson."""
+    drawn = []
+
+    def draw(faces, rng, *, size, repeats):
+        drawn.extend(face.source for face in faces)
+        return [len(faces) * repeats]
+
+    faces = toys(people)
+    assert arms._lesson(draw, faces, 20, 8, np.random.default_rng(0)) == [20]
+    often = [drawn.count(face.source) for face in faces]
+    assert sum(often) == 20 and max(often) - min(often) <= 1
+
+
 def test_seeds_and_arms_have_files_of_their_own(short):
     nets = [arms.trained(arms.Arm(), "temporal", seed) for seed in (0, 1)]
     arms.trained(arms.Arm(takes=1), "temporal", 0)
