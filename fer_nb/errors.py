@@ -13,6 +13,10 @@ class BadInput(FerError, ValueError):
     """A file, folder, label or argument that cannot be used as it is."""
 
 
+class MissingData(BadInput):
+    """Data that the package does not bring are not on this machine; the message says where they belong."""
+
+
 class NoFace(FerError):
     """The input was read, and no frame of it shows a face."""
 

@@ -37,7 +37,7 @@ from .fusion_data import Pooled, cross_fit, gather, over_people
 from .fusion_rules import put, rule_of_validation, write_csv
 
 RECORDS = (
-    "fusion.accuracy.validate", "fusion.accuracy_shift", "fusion.gain_over_branch.shipped",
+    "fusion.accuracy", "fusion.accuracy.validate", "fusion.accuracy_shift", "fusion.gain_over_branch.shipped",
     "fusion.calibration_error", "fusion.calibration_error.mean",
 )  # fmt: skip
 BINS = 15  # of confidence, in the expected calibration error

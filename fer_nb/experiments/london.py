@@ -20,7 +20,7 @@ import numpy as np
 
 from .. import results
 from ..clips import Clip, read_clip
-from ..errors import BadInput, NoFace
+from ..errors import BadInput, MissingData, NoFace
 from ..evaluation import Interval, bootstrap, by_group
 from ..labels import LABELS
 from ..prediction import Models, judge, shipped_models
@@ -37,13 +37,13 @@ def folder() -> Path:
 
     Raises
     ------
-    BadInput
+    MissingData
         If it is not there.
     """
     shared = Path(os.environ.get("FER_NB_SHARED") or results.root().parent / "shared")
     path = shared / "data" / "london320"
     if not path.is_dir():
-        raise BadInput(
+        raise MissingData(
             f"{path}: the London Set is not here: set FER_NB_SHARED to the folder that holds data/"
         )
     return path

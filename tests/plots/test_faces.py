@@ -56,6 +56,7 @@ def test_bars_begin_at_zero_and_fit(values: list[float], top: float) -> None:
     assert figure.fig.axes[0].get_ylim() == pytest.approx((0, top))  # room above what exceeds one
     assert figure.alt.startswith("Bars of values. x: a 0.20")
 
+
 def test_bars_leave_a_gap_where_there_is_no_value() -> None:
     figure = plots.grouped_bars(["a", "b"], {"x": [0.2, float("nan")], "y": [0.4, 0.3]})
     assert figure.alt == "Bars of values. x: a 0.20. y: a 0.40, b 0.30."
