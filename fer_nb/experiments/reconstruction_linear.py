@@ -156,7 +156,9 @@ def write(scores: Scores) -> list[results.Record]:
     _put(book, scores, "shipped", 64, "shipped")
     for side, end in ((32, ""), (64, ".px64")):
         verdict = scores.verdict(side)
-        book.put(f"linear.ratio_allowed{end}", float(verdict.allowed), unit="yes or no", note=verdict.reason)
+        seeds = SEEDS[: len(scores.of("plain", side))]
+        book.put(f"linear.ratio_allowed{end}", float(verdict.allowed), unit="yes or no", note=verdict.reason,
+                 seeds=seeds)  # fmt: skip
     return book.made
 
 
