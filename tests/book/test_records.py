@@ -19,6 +19,13 @@ def test_record_names_a_command_of_the_project(record: results.Record) -> None:
 
 
 @each_record
+def test_a_record_of_the_test_people_is_remade_on_them(record: results.Record) -> None:
+    """Most experiments ask the people of development unless they are told otherwise."""
+    if (record.split or "").startswith("test"):
+        assert re.search(r"--(split test|test-block)\b|results make", record.command), record.id
+
+
+@each_record
 def test_record_names_code_and_versions(record: results.Record) -> None:
     assert re.fullmatch(r"[0-9a-f]{16}", record.code)
     assert {"python", "numpy"} <= set(record.versions)
