@@ -3,7 +3,8 @@
 Attacks arms of chapter 07 adaptively, at 1, 2, 4 and 8 /255, on clips of at most 100 people: noise,
 transfer from the undefended branch, PGD through the codec averaged over a doubled number of draws (EOT with
 BPDA); on the static arm, other losses and stand-ins for the codec, and on a part of the pictures Square and a
-label-only search.
+label-only search. At the end three attacks go over all pictures anew, so that they can be compared on the
+same ones: PGD on the bare weights, EOT with one draw, and with more.
 Of each picture the strongest attack is chosen on 20 evaluations and scored on 100 fresh ones. Each arm was
 trained once. Gradients are taken of one side of the face per draw, by the toss of a coin; scores are those of
 the arm as it is deployed. `--arm` and `--level` do one campaign and keep it; without them all are joined and
@@ -49,7 +50,8 @@ RECORDS = plan.RECORDS
 
 def victims(name: str, level: int, split: str) -> attack_lab.Victims:
     """Return the clips on which an arm is attacked at a bound."""
-    return plan.group(split).some(plan.EACH.get((name, level), 1))
+    each = plan.AT_MOST.get(name, plan.EACH) if level == plan.MOST else plan.EACH
+    return plan.group(split).some(each)
 
 
 def campaign(name: str, level: int, split: str) -> plan.Found:
@@ -117,30 +119,54 @@ def _random(
     twin = lab.cheap_twin(model)
     assert isinstance(twin, DefendedModel)
     through = partial(eot, twin, epsilon=eps, steps=plan.STEPS)
-
-    def grown(count: int) -> lab.Launcher:
-        return partial(through, draws=count)
-
-    plateau = run.grow("EOT", grown, limit=plan.LIMIT)
+    plateau = run.grow("EOT", lambda count: partial(through, draws=count), limit=plan.LIMIT)
     more: dict[str, Any] = {"counts": plateau.counts, "accuracies": plateau.accuracies}
     more["plateau"] = plateau.count
-    if not deep:
-        return more
-    before = torch.from_numpy(clean)
+    if deep:
+        more["part"] = _deep(run, model, through, plateau.count, torch.from_numpy(clean))
+    bare = partial(transfer, model.model, epsilon=eps, steps=plan.STEPS)
+    more["anew"] = _anew(run, {
+        "bare": ("bare weights", bare),
+        "one": ("EOT anew 1", partial(through, draws=1, seed=plan.ANEW)),
+        "more": (f"EOT anew {plan.SEED_DRAWS}", partial(through, draws=plan.SEED_DRAWS, seed=plan.ANEW)),
+    })  # fmt: skip
+    if deep:  # what one EOT run leaves of the pictures of Square and of the label-only search
+        rows, alone = _part(len(run.x)), more["anew"]["more"]
+        more["part"] |= {"square_more": float(alone[rows].mean()),
+                         "label_more": float(alone[rows[: plan.LABEL_PART]].mean())}  # fmt: skip
+    return more
+
+
+def _part(count: int) -> np.ndarray:
+    """Return the rows of the pictures for the searches without gradients, drawn once and for all."""
+    return np.sort(np.random.default_rng(0).permutation(count)[: plan.PART])
+
+
+def _anew(run: lab.Campaign, attacks: dict[str, tuple[str, lab.Launcher]]) -> dict[str, np.ndarray]:
+    """Run attacks on all pictures, and return what each leaves by itself, shares (N,)."""
+    found = {}
+    for key, (attack, launcher) in attacks.items():
+        run.launch(attack, launcher, torch.arange(len(run.x)))
+        found[key] = run.alone.numpy()
+    return found
+
+
+def _deep(
+    run: lab.Campaign, model: DefendedModel, through: partial[Attacked], count: int, before: Tensor
+) -> dict[str, float]:
+    """Try searches without gradients on a part of the pictures, and two other kinds of EOT."""
+    eps = through.keywords["epsilon"]
     eot_on = run.strength.clone()  # what EOT leaves, before anything without gradients is tried
-    part = torch.from_numpy(np.sort(np.random.default_rng(0).permutation(len(run.x))[: plan.PART]))
+    part = torch.from_numpy(_part(len(run.x)))
     few = part[: plan.LABEL_PART]
     asked = partial(square, model, epsilon=eps, queries=plan.QUERIES, draws=plan.QUERY_DRAWS)
     one = run.launch("Square", asked, part)
     two = run.launch("label only", partial(_label_only, model, epsilon=eps), few)
     run.launch("EOT identity", partial(through, draws=plan.SEED_DRAWS, gradient="identity"))
-    run.launch(
-        "EOT long", partial(through, draws=plateau.count, steps=2 * plan.STEPS, loss="mean", step=0.05)
-    )
-    scores = {"square": one.alone, "square_eot": float(eot_on[part].mean()), "label": two.alone,
-              "label_eot": float(eot_on[few].mean()), "square_clean": float(before[part].mean()),
-              "label_clean": float(before[few].mean())}  # fmt: skip
-    return {**more, "part": scores}
+    run.launch("EOT long", partial(through, draws=count, steps=2 * plan.STEPS, loss="mean", step=0.05))
+    return {"square": one.alone, "square_eot": float(eot_on[part].mean()), "label": two.alone,
+            "label_eot": float(eot_on[few].mean()), "square_clean": float(before[part].mean()),
+            "label_clean": float(before[few].mean())}  # fmt: skip
 
 
 def _plain(run: lab.Campaign, model: nn.Module, eps: float) -> dict[str, Any]:

@@ -31,7 +31,8 @@ def small(tmp_path, monkeypatch, cache_folder):
 
     monkeypatch.setattr(suite.lab, "model_of", model_of)
     for name, value in {"STEPS": 3, "LIMIT": 2, "QUERIES": 5, "PART": 4, "LABEL_PART": 1, "FROZEN_PART": 2,
-                        "LABEL_STEPS": 1, "LABEL_DRAWS": 1, "SEED_DRAWS": 1}.items():  # fmt: skip
+                        "LABEL_STEPS": 1, "LABEL_DRAWS": 1, "SEED_DRAWS": 1, "EACH": 1,
+                        "AT_MOST": {"static": 2}, "QUERY_DRAWS": 2}.items():  # fmt: skip
         monkeypatch.setattr(plan, name, value)
     return tmp_path
 
@@ -44,11 +45,19 @@ def test_run_writes_its_records_and_tables(small):
     assert hit.value == results.load("defense.both.adaptive.eps8").value
     assert [results.load(f"defense.static.adaptive.eps{k}").n for k in (4, 8)] == [3, 6]
     assert len(results.load("adaptive.seed_spread").per_seed) == 3
+    bare, more = (results.load(f"adaptive.static.{what}.eps2") for what in ("bare", "more"))
+    apart = results.load("adaptive.static.bare_minus_more.eps2")
+    assert abs(apart.value - (bare.value - more.value)) < 1e-9 and apart.low <= apart.value <= apart.high
+    more, less = (results.load(f"defense.{arm}.adaptive.eps1").value for arm in ("both", "none"))
+    assert abs(results.load("adaptive.both_minus_none.eps1").value - (more - less)) < 1e-9
+    assert "one EOT run" in results.load("adaptive.static.square.eps2").note
     table = pd.read_csv(small / plan.TABLE)
     assert set(table["arm"]) == set(plan.ARMS) and set(table["level"]) == set(plan.LEVELS)
     at = table[(table["arm"] == "online") & (table["level"] == 8)]
     assert list(at["attack"][:3]) == ["none", "noise", "transfer"] and at["attack"].iloc[-1] == "scored"
     assert (np.diff(at["after"][:-1]) <= 1e-9).all()  # what fell stays down
+    anew = at[at["attack"].isin(["bare weights", "EOT anew 1"])]
+    assert (anew["tried"] == 3).all()  # all pictures, whatever stood
     assert set(pd.read_csv(small / plan.PLATEAUS)["arm"]) == set(plan.RANDOM)
 
 
