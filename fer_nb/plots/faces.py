@@ -84,11 +84,12 @@ def grouped_bars(
             )
         ax.set_xticks(at, labels)
         ax.set(ylabel=ylabel, title=title)
-        top = np.nanmax([np.nanmax(v) for v in series.values()])
+        top = np.nanmax(list(series.values()))
         ax.set_ylim(0, 1.05 * top if top > 1 else 1.0)  # room above the highest bar
         ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     parts = [
-        f"{name}: " + ", ".join(f"{a} {v:.2f}" for a, v in zip(labels, values, strict=True) if v == v)
+        f"{name}: "
+        + ", ".join(f"{a} {v:.2f}" for a, v in zip(labels, values, strict=True) if not np.isnan(v))
         for name, values in series.items()
     ]
     return Figure(fig, alt or f"Bars of {ylabel or 'values'}. " + ". ".join(parts) + ".")

@@ -10,6 +10,7 @@ import pytest
 
 from fer_nb import results
 from fer_nb.experiments import _dense_report as dense
+from fer_nb.provenance import command_line
 
 PEOPLE, CLIPS = 6, 42
 TRUTH = np.tile(np.arange(7), PEOPLE)
@@ -71,7 +72,7 @@ def test_a_missing_face_is_an_error():
 def test_report_writes_every_record_table_and_answers(folder):
     records = dense.report(kept(), TRUTH, SUBJECTS, seconds=1.0)
     assert {r.id for r in records} == set(dense.RECORDS) == {r.id for r in results.all_records()}
-    assert all(r.n and r.command for r in records)
+    assert all(r.n and r.command == command_line() for r in records)
     gain = results.load("spatial.dense_gain_over_plain")
     assert gain.value == pytest.approx(3 / 7) and gain.low <= gain.value <= gain.high
     assert results.load("spatial.small_data.dense.people20").per_seed == pytest.approx((5 / 7, 5 / 7))

@@ -11,6 +11,7 @@ from scipy.special import softmax
 from fer_nb import checkpoints, fusion_fit, fusion_settings, results
 from fer_nb.experiments import fusion_system
 from fer_nb.experiments.fusion_toy import tempered, toy
+from fer_nb.provenance import command_line
 from tests.fusion_toys import pooled_table, validate_table
 
 
@@ -98,4 +99,4 @@ def test_the_test_block_is_scored_with_the_shipped_constants(small):
     assert not (results.folder() / "fusion.accuracy.json").exists()
     fusion_system.test_block()
     record = results.load("fusion.accuracy")
-    assert record.n == 140 and "test" in record.split
+    assert record.command == command_line() and record.n == 140 and "test" in record.split
