@@ -19,10 +19,10 @@ from .clips import Clip, read_clip
 from .crops import SIZE, upright
 from .errors import BadInput
 from .landmarks import FaceTracker
-from .overlay import check_name, write_video
+from .overlay import check_apart, check_name, write_video
 from .preprocess import FaceSequence, face_sequence
 
-LOOKS = 12  # frames of a video in which a second face is looked for
+LOOKS = 24  # frames of a video, at least, in which a second face is looked for
 STEADY = 0.1  # seconds, spread of the smoothing of place, size and tilt
 GROUND = 128  # gray of a video without any face
 _FEATHER = 3.0  # pixels of a crop over which its border fades into the ground
@@ -43,12 +43,13 @@ def anonymize_video(
     Raises
     ------
     BadInput
-        If the video cannot be read or shows more than one face, the donor is unknown, the weights do not
-        match their card, or the ending is another.
+        If the video cannot be read or is the file to be written, a second face is seen (see `check_alone`),
+        the donor is unknown, the weights do not match their card, or the ending is another.
     NoFace
         If no frame shows a face.
     """
     check_name(out)
+    check_apart(video.source if isinstance(video, Clip) else video, out)
     models = models or anonymize.load()
     donor = int(np.random.default_rng().integers(models.donors)) if donor is None else donor
     anonymize.check_donor(donor, models)
@@ -63,14 +64,16 @@ def anonymize_video(
 def check_alone(clip: Clip) -> None:
     """Refuse a clip in which two faces are seen: it is not clear whose expression is wanted.
 
-    A second face in a single one of the frames looked at is taken for a slip of the detector.
+    Two frames a second are looked at, and at least `LOOKS`; who is seen for a shorter time may be missed. A
+    second face in a single one of them is taken for a slip of the detector.
 
     Raises
     ------
     BadInput
         If two frames of those looked at show more than one face.
     """
-    look = set(np.unique(np.linspace(0, len(clip) - 1, LOOKS).astype(int)).tolist())
+    count = max(LOOKS, round(2 * len(clip) / clip.fps))
+    look = set(np.unique(np.linspace(0, len(clip) - 1, count).astype(int)).tolist())
     several = 0
     with FaceTracker.static(max_faces=2) as tracker:
         for t, frame in enumerate(clip.iter_frames()):

@@ -18,9 +18,11 @@ from torch.func import functional_call
 
 from .errors import BadInput
 from .labels import LABELS
+from .pixels import check_pixels
 
 NORMS = ("linf", "l2")
-_SLACK = 1e-5  # of a bound, for rounding in float32
+_LEVEL = 1e-3  # of a gray level
+_LOOSE = 1e-3  # of a bound, by which an attack of a library may miss it
 _AXES = {4: "(B, C, H, W)", 5: "(B, T, C, H, W)"}
 
 
@@ -84,14 +86,12 @@ class Attackable(nn.Module):
     def check(self, x: Tensor) -> None:
         """Refuse pictures that this model cannot be attacked on."""
         wanted = _AXES[self.axes]
+        check_pixels("attack", x)
         if x.ndim != self.axes:
             fix = "add the time axis with x.unsqueeze(1)" if x.ndim == 4 else "give one picture for each row"
             raise BadInput(f"attack: input is {tuple(x.shape)}, this model wants {wanted}: {fix}")
         if not len(x):
             raise BadInput("attack: the batch is empty: give at least one picture")
-        low, high = x.detach().aminmax()
-        if not (low >= -_SLACK and high <= 1 + _SLACK):  # NaN fails as well
-            raise BadInput(f"attack: pixels run from {low:.3g} to {high:.3g}: give [0, 1], divide by 255")
 
     def forward(self, x: Tensor) -> Tensor:
         self._check_mode()
@@ -160,8 +160,12 @@ def check_labels(model: Attackable, x: Tensor, y: Tensor) -> None:
         ...
     fer_nb.errors.BadInput: attack: labels run from 7 to 7: give 0 to 6
     """
-    if y.shape != (len(x),) or y.is_floating_point():
+    if not isinstance(y, Tensor):
+        raise BadInput(f"attack: labels are a {type(y).__name__}: give a tensor, torch.as_tensor(labels)")
+    if y.shape != (len(x),) or y.is_floating_point() or y.dtype == torch.bool:
         raise BadInput(f"attack: labels are {y.dtype} {tuple(y.shape)}: give {len(x)} class numbers")
+    if y.dtype != torch.long:
+        raise BadInput(f"attack: labels are {y.dtype}: give labels.long()")
     if len(y) and (int(y.min()) < 0 or int(y.max()) >= model.classes):
         raise BadInput(
             f"attack: labels run from {int(y.min())} to {int(y.max())}: give 0 to {model.classes - 1}"
@@ -209,8 +213,9 @@ class Attacked:
 def to_8_bits(changed: Tensor, x: Tensor, *, epsilon: float | None = None, norm: str = "linf") -> Tensor:
     """Round changed pictures to the 256 levels that a file can hold, without leaving the bound.
 
-    A pixel goes to the nearest level. Where that would leave the bound, the pixels of the row are
-    rounded toward the original ones instead.
+    A pixel goes to the nearest level. Where that would leave the bound, the row is rounded toward the
+    original one instead ("linf"), or its change is made a little shorter before it is rounded ("l2"): to
+    round every pixel of a short change inward would leave nothing of it.
 
     Parameters
     ----------
@@ -220,7 +225,7 @@ def to_8_bits(changed: Tensor, x: Tensor, *, epsilon: float | None = None, norm:
     Raises
     ------
     BadInput
-        If x is not on the levels.
+        If x is not on the levels, the bound makes no sense, or a change leaves it before it is rounded.
 
     Examples
     --------
@@ -234,10 +239,35 @@ def to_8_bits(changed: Tensor, x: Tensor, *, epsilon: float | None = None, norm:
     change = changed.clamp(0, 1) * 255 - start
     levels = change.round()
     if epsilon is not None:
-        inward = (change.abs() + 1e-3).floor() * change.sign()
-        over = _size(levels, norm) > 255 * epsilon + 1e-3
+        limit = 255 * check_epsilon(epsilon, norm)
+        largest = float(_size(change, norm).max())
+        if largest > limit * (1 + _LOOSE) + _LEVEL:
+            raise BadInput(
+                f"attack: a change of {largest:.3g}/255 leaves its bound, {limit:.3g}/255 ({norm}): clip it, "
+                "as gradient_attacks.shrink does, or give the bound that the attack was made for"
+            )
+        over = _size(levels, norm) > limit + _LEVEL
+        inward = _inward(change) if norm == "linf" else _shorter(change, limit)
         levels = torch.where(per_row(over, x), inward, levels)
     return (start + levels) / 255
+
+
+def _inward(change: Tensor) -> Tensor:
+    """Round every pixel of a change, in levels, toward no change."""
+    return (change.abs() + _LEVEL).floor() * change.sign()
+
+
+def _shorter(change: Tensor, limit: float, *, tries: int = 12) -> Tensor:
+    """Return the longest of some rounded multiples of a change, in levels, that keep an l2 bound."""
+    low, high = torch.zeros(len(change)), torch.ones(len(change))
+    best = _inward(change)  # always within the bound
+    for _ in range(tries):
+        factor = (low + high) / 2
+        levels = (per_row(factor, change) * change).round()
+        fits = levels.flatten(1).norm(dim=1) <= limit + _LEVEL
+        best = torch.where(per_row(fits, change), levels, best)
+        low, high = torch.where(fits, factor, low), torch.where(fits, high, factor)
+    return best
 
 
 def _size(change: Tensor, norm: str) -> Tensor:
@@ -280,6 +310,11 @@ def launch(
     seed : of torch's random numbers, which libraries use
     size : pictures in a batch
 
+    Raises
+    ------
+    BadInput
+        If the model is not wrapped, pictures, labels or bound make no sense, or the attack leaves its bound.
+
     Examples
     --------
     >>> toy = under_attack(nn.Sequential(nn.Flatten(), nn.Linear(4, 7)).eval())
@@ -287,6 +322,10 @@ def launch(
     >>> print(launch(lambda model, x, y: x + 8 / 255, toy, x, y, epsilon=8 / 255))
     at most 8/255 (l2 0.06), 0 gradients and 0 queries a picture
     """
+    if not isinstance(model, Attackable):
+        raise BadInput(f"attack: the model is a {type(model).__name__}: wrap it, under_attack(model)")
+    if epsilon is not None:
+        check_epsilon(epsilon, norm)
     model.check(x)
     check_labels(model, x, y)
     model.forget()

@@ -1,6 +1,7 @@
 """Augmentation made for faces, on batches of grey crops (B, 1, 64, 64) in [0, 1].
 
-Each step draws its strength for every image on its own, from torch's generator, and keeps the range.
+Each step draws its strength for every image on its own (a blur for the whole batch), from torch's generator,
+and keeps the range.
 """
 
 from __future__ import annotations

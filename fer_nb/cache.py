@@ -215,6 +215,6 @@ def _refused(path: Path, error: OSError) -> CacheError:
     """Turn an operating-system error into one line that names the file and the remedy."""
     reason = error.strerror or str(error) or type(error).__name__
     return CacheError(
-        f"{path}: cannot be written ({reason}): free some space or choose another folder "
+        f"{path}: cannot be written ({reason}): choose another name or folder, or free some space "
         "(for the cache, set FER_NB_CACHE)"
     )

@@ -16,6 +16,7 @@ from scipy import stats
 from torch import Tensor, nn
 
 from .errors import BadInput
+from .pixels import check_pixels
 from .training import Batch, Batches
 
 ABSTAIN = -1
@@ -98,7 +99,7 @@ def certify(
     Raises
     ------
     BadInput
-        If sigma, n0, n or alpha cannot be, or the model is in training mode.
+        If sigma, n0, n or alpha cannot be, pixels leave [0, 1], or the model is in training mode.
 
     Examples
     --------
@@ -111,6 +112,7 @@ def certify(
         raise BadInput("smoothing: give sigma > 0, n0 and n >= 1, and 0 < alpha < 1")
     if model.training:
         raise BadInput("smoothing: the model is in training mode: call model.eval()")
+    check_pixels("smoothing", x)
     out = []
     for i, image in enumerate(x, first):
         generator = torch.Generator().manual_seed(100_003 * seed + i)

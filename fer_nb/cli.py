@@ -85,23 +85,36 @@ def _options(version: Annotated[bool, typer.Option("--version", help="Print the 
 @app.command()
 def predict(
     videos: Annotated[
-        list[Path], typer.Argument(metavar="VIDEO...", help="Video files, images or folders of frames.")
+        list[str], typer.Argument(metavar="VIDEO...", help="Video files, images or folders of frames.")
     ],
     as_json: AsJson = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV: a row per clip and per stretch.")] = False,
-    plot: Annotated[Path | None, typer.Option(help="Save the timeline as a picture (png, svg, pdf).")] = None,
-    overlay: Annotated[Path | None, typer.Option(help="Save the video with the answer drawn on it.")] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(help="Save the timeline as a picture (png, svg, pdf); of several: NAME-1, NAME-2, ..."),
+    ] = None,
+    overlay: Annotated[
+        Path | None,
+        typer.Option(help="Save the video with the answer drawn on it; of several: NAME-1, NAME-2, ..."),
+    ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto.")] = "cpu",
 ) -> None:
     """Say which expression each video shows, and when.
 
     Several videos give a JSON list. When one of them fails, the others are still answered, and the exit
-    status tells.
+    status tells. What was answered before Ctrl-C is printed as well.
     """
     with _guarded():
         _check_choices(as_json, as_csv, plot, overlay)
-        answers, errors = _ask(videos, device=device, plot=plot, overlay=overlay)
-        _print_answers(answers, as_json=as_json, as_csv=as_csv, several=len(videos) > 1)
+        answers: list[Prediction] = []
+        errors: list[FerError] = []
+        several, finished = len(videos) > 1, False
+        try:
+            _ask(videos, answers, errors, device=device, plot=plot, overlay=overlay)
+            finished = True
+        finally:
+            if answers or (several and finished):
+                _print_answers(answers, as_json=as_json, as_csv=as_csv, several=several)
         if errors:
             raise typer.Exit(NoFace.exit_code if all(isinstance(e, NoFace) for e in errors) else 2)
 
@@ -112,6 +125,9 @@ def _check_choices(as_json: bool, as_csv: bool, plot: Path | None, overlay: Path
         raise BadInput("--json and --csv exclude each other: give one of them")
     if plot and plot.suffix.lower() not in PICTURES:
         raise BadInput(f"{plot}: cannot draw this kind of picture: end the name in .png, .svg or .pdf")
+    for target in (plot, overlay):
+        if target and target.is_dir():
+            raise BadInput(f"{target}: is a folder: give the name of a file")
     if overlay:
         from .overlay import check_name
 
@@ -119,14 +135,18 @@ def _check_choices(as_json: bool, as_csv: bool, plot: Path | None, overlay: Path
 
 
 def _ask(
-    videos: list[Path], *, device: str, plot: Path | None, overlay: Path | None
-) -> tuple[list[Prediction], list[FerError]]:
-    """Predict one video after the other; report what fails at once and go on."""
+    videos: list[str],
+    answers: list[Prediction],
+    errors: list[FerError],
+    *,
+    device: str,
+    plot: Path | None,
+    overlay: Path | None,
+) -> None:
+    """Predict one video after the other into `answers`; report what fails at once and go on."""
     from . import prediction
     from ._parallel import bar
 
-    answers: list[Prediction] = []
-    errors: list[FerError] = []
     several = len(videos) > 1
     with bar("reading faces" if several else None, len(videos)) as step:
         answered = prediction.predict_many(videos, device=device)
@@ -134,18 +154,17 @@ def _ask(
             try:
                 if isinstance(answer, FerError):
                     raise answer
+                answers.append(answer)
                 if plot:
                     _save_plot(answer, _numbered(plot, number if several else None))
                 if overlay:
                     from .overlay import save_overlay
 
                     save_overlay(_numbered(overlay, number if several else None), answer)
-                answers.append(answer)
             except FerError as error:
                 _say(f"error: {error}")
                 errors.append(error)
             step()
-    return answers, errors
 
 
 def _numbered(path: Path, number: int | None) -> Path:
@@ -169,12 +188,12 @@ def _save_plot(answer: Prediction, path: Path) -> None:
 
 
 def _print_answers(answers: list[Any], *, as_json: bool, as_csv: bool, several: bool) -> None:
-    """Print the answers; with a single video that failed, print nothing."""
+    """Print the answers, none as an empty table or list."""
     from . import report
 
     if as_csv:
         print(report.as_csv(answers), end="")
-    elif as_json and (several or answers):
+    elif as_json:
         plain = [answer.to_dict() for answer in answers]
         print(report.as_json(plain if several else plain[0]))
     elif not as_json:
@@ -184,7 +203,7 @@ def _print_answers(answers: list[Any], *, as_json: bool, as_csv: bool, several: 
 
 @app.command()
 def anonymize(
-    video: Annotated[Path, typer.Argument(metavar="VIDEO", help="A video, an image or a folder of frames.")],
+    video: Annotated[str, typer.Argument(metavar="VIDEO", help="A video, an image or a folder of frames.")],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Where to write: ends in mp4, mov or mkv.")],
     donor: Annotated[
         int | None, typer.Option(help="Number of the face to show; drawn at random, each time, if absent.")

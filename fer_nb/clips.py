@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -187,10 +188,14 @@ def read_clip(path: str | Path, *, fps: float | None = None) -> Clip:
         ...
     fer_nb.errors.BadInput: missing.mp4: no such file or folder: check the path
     """
-    path = Path(path)
+    path = _path_of(path)
     if fps is not None:
         _check_fps(fps, str(path))
-    if not path.exists():
+    try:
+        found = path.exists()
+    except OSError as error:  # such as a name that is too long
+        raise BadInput(f"{path}: cannot be looked up ({error.strerror}): check the path") from None
+    if not found:
         raise BadInput(f"{path}: no such file or folder: check the path")
     if path.is_dir():
         return Clip(ImageFrames(_images_in(path), folder=path), fps or FOLDER_FPS, source=str(path))
@@ -198,6 +203,15 @@ def read_clip(path: str | Path, *, fps: float | None = None) -> Clip:
         return Clip(ImageFrames([path]), fps or FOLDER_FPS, source=str(path))
     video = VideoFrames(path)
     return Clip(video, fps or video.fps, source=str(path))
+
+
+def _path_of(path: str | Path) -> Path:
+    """Return a path, if it is one; an empty one would mean the current folder."""
+    if not isinstance(path, str | os.PathLike):
+        raise BadInput(f"a clip is wanted, not a {type(path).__name__}: give a path, or a Clip of frames")
+    if not str(path).strip():
+        raise BadInput("the path of the clip is empty: give a file or a folder")
+    return Path(path)
 
 
 def _images_in(folder: Path) -> list[Path]:
@@ -211,5 +225,5 @@ def _images_in(folder: Path) -> list[Path]:
 
 def _check_fps(fps: float, name: str) -> None:
     """Refuse a frame rate that is no positive number."""
-    if not (np.isfinite(fps) and fps > 0):
+    if not (isinstance(fps, int | float | np.number) and np.isfinite(fps) and fps > 0):
         raise BadInput(f"{name}: {fps} frames per second: give a positive number as fps")

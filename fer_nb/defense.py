@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from . import jpeg
 from .errors import BadInput
+from .pixels import check_pixels
 
 FILLS = ("mean", "random")
 
@@ -181,13 +182,20 @@ class DefendedModel(nn.Module):
             self._frozen = before
 
     def with_draws(self, draws: int, *, seed: int = 0) -> DefendedModel:
-        """Return the same model under the same recipe, averaging over another number of draws."""
+        """Return the same model under the same recipe, averaging over another number of draws.
+
+        It has draws of its own and is random, also where this one is frozen.
+        """
         return DefendedModel(self.model, self.transform, draws=draws, seed=seed)
 
     def with_gradient(self, gradient: str) -> DefendedModel:
-        """Return the same defense, its codec differentiated in another way (see `jpeg.coded`)."""
+        """Return the same defense, its codec differentiated in another way (see `jpeg.coded`).
+
+        It goes on with the draws that would have come, and stays frozen where this one is.
+        """
         recipe = Transform(**{**vars(self.transform), "gradient": gradient})
         twin = DefendedModel(self.model, recipe, draws=self.draws)
+        twin._generator.set_state(self._generator.get_state())
         twin._frozen = self._frozen
         return twin
 
@@ -203,6 +211,7 @@ class DefendedModel(nn.Module):
         """Return the logits of the single draws, (draws, B, C); K of them unless told otherwise."""
         if x.ndim != 4 or x.shape[1] != 1:
             raise BadInput(f"defended model: input is {tuple(x.shape)}: give (B, 1, 64, 64) in [0, 1]")
+        check_pixels("defended model", x)
         count = draws or self.draws
         return self.model(self.transformed(x, count).flatten(0, 1)).unflatten(0, (count, len(x)))
 

@@ -50,11 +50,23 @@ def confusion_matrix(truth: np.ndarray, answer: np.ndarray) -> np.ndarray:
     -------
     (7, 8) int array
 
+    Raises
+    ------
+    BadInput
+        If the two do not fit together, or hold what is no label.
+
     Examples
     --------
     >>> confusion_matrix(np.array([0, 0, 4]), np.array([0, 4, -1])).sum()
     3
     """
+    truth, answer = np.asarray(truth), np.asarray(answer)
+    if truth.shape != answer.shape:
+        raise BadInput(f"evaluation: {truth.shape} true labels and {answer.shape} answers: align them")
+    if truth.size and not (truth.min() >= 0 and max(truth.max(), answer.max()) < len(LABELS)):
+        raise BadInput(
+            f"evaluation: labels run to {max(truth.max(), answer.max())}: give 0 to {len(LABELS) - 1}"
+        )
     table = np.zeros((len(LABELS), len(LABELS) + 1), int)
     np.add.at(table, (truth, np.where(answer < 0, len(LABELS), answer)), 1)
     return table
@@ -105,7 +117,7 @@ def bootstrap(
     """
     if not len(subjects):
         raise BadInput("evaluation: nothing to score: give at least one clip")
-    names = [f"#{i}" if s is None else s for i, s in enumerate(subjects)]
+    names = [f"#{i}" if s is None else str(s) for i, s in enumerate(subjects)]
     groups = [np.flatnonzero(np.array(names) == name) for name in sorted(set(names))]
     rng = np.random.default_rng(seed)
     draws = [
@@ -147,7 +159,7 @@ def by_group(
     for name in sorted(set(groups)):
         rows = np.flatnonzero(np.asarray(groups) == name)
         share = bootstrap(_mean_of(right[rows]), [subjects[i] for i in rows], resamples=resamples)
-        people = {subjects[i] or f"#{i}" for i in rows}
+        people = {f"#{i}" if subjects[i] is None else subjects[i] for i in rows}
         out[name] = share, len(people)
     return out
 

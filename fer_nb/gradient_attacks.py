@@ -24,10 +24,25 @@ def shrink(change: Tensor, epsilon: float, norm: str) -> Tensor:
     >>> shrink(torch.tensor([[3.0, 4.0]]), 1.0, "l2").round(decimals=2).tolist()
     [[0.6, 0.8]]
     """
+    check_epsilon(epsilon, norm)
     if norm == "linf":
         return change.clamp(-epsilon, epsilon)
     length = change.flatten(1).norm(dim=1).clamp_min(1e-12)
     return change * per_row((epsilon / length).clamp_max(1), change)
+
+
+def check_effort(steps: int, restarts: int = 1) -> None:
+    """Refuse an attack that would do nothing, and so make any model look robust.
+
+    Examples
+    --------
+    >>> check_effort(steps=40, restarts=0)
+    Traceback (most recent call last):
+        ...
+    fer_nb.errors.BadInput: attack: 40 steps, 0 restarts: give at least one of each
+    """
+    if steps < 1 or restarts < 1:
+        raise BadInput(f"attack: {steps} steps, {restarts} restarts: give at least one of each")
 
 
 def uphill(slope: Tensor, norm: str) -> Tensor:
@@ -98,7 +113,7 @@ def pgd(
     Raises
     ------
     BadInput
-        As `Attackable`, `check_epsilon` and `check_labels`.
+        As `Attackable`, `check_epsilon`, `check_effort` and `check_labels`.
 
     Examples
     --------
@@ -109,6 +124,7 @@ def pgd(
     True
     """
     epsilon = check_epsilon(epsilon, norm)
+    check_effort(steps, restarts)
     model.check(x)
     check_labels(model, x, y)
     generator = torch.Generator().manual_seed(seed)
@@ -186,6 +202,7 @@ def tied_pgd(
     True
     """
     epsilon = check_epsilon(epsilon)
+    check_effort(steps)
     model.check(x)
     check_labels(model, x, y)
     axes = sorted(set(tied))

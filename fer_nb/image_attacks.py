@@ -17,6 +17,7 @@ from torch import Tensor
 
 from .attacks import Attack, Attackable, check_epsilon, check_labels
 from .errors import BadInput
+from .gradient_attacks import check_effort
 
 # What an attacker needs to know: nothing, gradients, scores, or the label alone.
 BOUNDED = {
@@ -44,7 +45,8 @@ def bounded(
     ----------
     name : one of `BOUNDED`
     epsilon, norm : the bound, such as 8/255, "linf"
-    steps : steps of PGD (40) and APGD (50), queries of Square (500); without effect on the others
+    steps : steps of PGD (40), of APGD (50) and of each part of AutoAttack (100), queries of Square (500; that
+        of AutoAttack has 5,000); without effect on the others
     restarts : of noise (draws), PGD, APGD and Square; the worst one counts
     target : a class that pictures are to be read as (PGD and Square only)
     seed : of torchattacks; Foolbox uses torch's, which `attacks.launch` seeds
@@ -64,6 +66,7 @@ def bounded(
     (8, 1.0)
     """
     epsilon = check_epsilon(epsilon, norm)
+    check_effort(1 if steps is None else steps, restarts)
     if name not in BOUNDED:
         raise BadInput(f"attack: no bounded attack {name!r}: use one of {', '.join(BOUNDED)}")
     if target is not None and name not in ("PGD", "Square"):
@@ -107,6 +110,7 @@ def minimal(name: str, *, norm: str = "l2", steps: int | None = None, target: in
     if target is not None and name != "Carlini-Wagner":
         raise BadInput(f"attack: {name} takes no target here: use Carlini-Wagner")
     check_epsilon(1.0, norm)
+    check_effort(1 if steps is None else steps)
     deep = fb.L2DeepFoolAttack if norm == "l2" else fb.LinfDeepFoolAttack
     start = fb.LinearSearchBlendedUniformNoiseAttack(directions=20, steps=100)
     makers: dict[str, Callable[[], Any]] = {
@@ -170,6 +174,21 @@ def _foolbox(attack: Any, epsilon: float | None, target: int | None, restarts: i
 # ---------------------------------------------------------------- torchattacks
 
 
+def _auto_attack(model: Attackable, options: dict[str, Any], steps: int) -> Any:
+    """Return the four attacks of the standard AutoAttack, one after the other.
+
+    `torchattacks.AutoAttack` gives three of them ten steps; Croce and Hein (2020) give a hundred.
+    """
+    import torchattacks as ta
+
+    return ta.MultiAttack([
+        ta.APGD(model, steps=steps, **options),
+        ta.APGDT(model, steps=steps, n_classes=model.classes, **options),
+        ta.FAB(model, steps=steps, multi_targeted=True, n_classes=model.classes, **options),
+        ta.Square(model, n_queries=5000, **options),
+    ])  # fmt: skip
+
+
 def _torchattacks(
     name: str, options: dict[str, Any], steps: int | None, restarts: int, target: int | None
 ) -> Attack:
@@ -186,7 +205,7 @@ def _torchattacks(
         if name == "Square":
             attack = torchattacks.Square(model, n_queries=steps or 500, n_restarts=restarts, **options)
         elif name == "AutoAttack":
-            attack = torchattacks.AutoAttack(model, n_classes=model.classes, **options)
+            attack = _auto_attack(model, options, steps or 100)
         else:
             attack = torchattacks.APGD(model, steps=steps or 50, n_restarts=restarts, **options)
         if target is not None:

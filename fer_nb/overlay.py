@@ -90,6 +90,20 @@ def write_video(path: str | Path, frames: Iterable[np.ndarray], *, fps: float) -
     return path
 
 
+def check_apart(source: str | Path, out: str | Path) -> None:
+    """Refuse to write over what is read.
+
+    Examples
+    --------
+    >>> check_apart("mine.mp4", "./mine.mp4")
+    Traceback (most recent call last):
+        ...
+    fer_nb.errors.BadInput: mine.mp4: would be overwritten: give another name for the result
+    """
+    if str(source) and Path(source).resolve() == Path(out).resolve():
+        raise BadInput(f"{source}: would be overwritten: give another name for the result")
+
+
 def save_overlay(path: str | Path, prediction: Any, *, clip: Clip | None = None) -> Path:
     """Write a clip again with the face, the label of the moment and its probabilities drawn on it.
 
@@ -110,8 +124,9 @@ def save_overlay(path: str | Path, prediction: Any, *, clip: Clip | None = None)
     Raises
     ------
     BadInput, CacheError
-        If the clip cannot be read again or the file cannot be written.
+        If the clip cannot be read again, is the file that is to be written, or that cannot be written.
     """
+    check_apart(clip.source if clip else prediction.source, path)
     clip = clip or read_clip(prediction.source, fps=prediction.fps)
     return write_video(path, _drawn(clip, prediction), fps=clip.fps)
 

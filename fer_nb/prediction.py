@@ -208,7 +208,19 @@ def judge(sequence: FaceSequence, models: Models) -> Answer:
 def predict_many(
     paths: Iterable[str | Path], *, device: str = "cpu"
 ) -> Iterator[tuple[str, Prediction | FerError]]:
-    """Predict several clips one after the other; a clip that fails yields its error and the rest go on."""
+    """Predict several clips one after the other; a clip that fails yields its error and the rest go on.
+
+    Raises
+    ------
+    BadInput
+        If one path is given instead of several.
+    """
+    if isinstance(paths, str | Path):
+        raise BadInput(f"{paths}: one path where several are wanted: give a list, [path]")
+    return _each(paths, device)
+
+
+def _each(paths: Iterable[str | Path], device: str) -> Iterator[tuple[str, Prediction | FerError]]:
     models = shipped_models(device)
     for path in paths:
         try:

@@ -214,7 +214,7 @@ def face_sequences(
     ----------
     clips : sequence of Clip
     key : str or None, a folder name under `cache_dir()/faces`; work that was stopped goes on there
-    workers : int or None, processes; the number of cores (at most 4) by default, 1 stays in this process
+    workers : int or None, processes; the number of cores by default, 1 stays in this process
     progress : bool, a bar on standard error
 
     Returns

@@ -53,7 +53,10 @@ class Plan:
 
 @dataclass(frozen=True)
 class Fitted:
-    """The best model by the score, its score, and the course of the training."""
+    """The best model by the score, the highest score and its epoch, and the course of the training.
+
+    Of epochs within a hair of the highest score the last one is kept, so the model may be of a later epoch.
+    """
 
     model: nn.Module
     score: float

@@ -73,6 +73,29 @@ def test_unknown_donors_and_other_endings_are_refused_before_anything_is_read(mo
         anonymize_video.anonymize_video("missing.mp4", tmp_path / "out.txt", models=models)
 
 
+def test_the_original_is_never_written_over(models, tmp_path):
+    path = tmp_path / "mine.mp4"
+    path.write_bytes(b"the only copy")
+    for video in (
+        path,
+        str(tmp_path / "." / "mine.mp4"),
+        Clip(np.zeros((2, 8, 8, 3), np.uint8), 25.0, source=str(path)),
+    ):
+        with pytest.raises(BadInput, match=r"mine.mp4: would be overwritten"):
+            anonymize_video.anonymize_video(video, path, models=models)
+    assert path.read_bytes() == b"the only copy"
+
+
+def test_long_videos_are_looked_at_twice_a_second(monkeypatch):
+    looked = []
+    monkeypatch.setattr(anonymize_video, "are_two", lambda faces: bool(looked.append(1)))
+    monkeypatch.setattr(anonymize_video.FaceTracker, "static", lambda max_faces: Tracker())
+    for seconds, looks in ((1, 24), (60, 120)):
+        looked.clear()
+        anonymize_video.check_alone(Clip(np.zeros((25 * seconds, 8, 8, 3), np.uint8), 25.0))
+        assert len(looked) == looks
+
+
 def test_frames_without_a_face_show_the_ground_alone():
     face = sequence(frames=3)
     face.found[1] = False

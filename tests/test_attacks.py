@@ -114,6 +114,45 @@ def test_rounding_keeps_the_bound_and_the_levels():
         assert ((stored * 255).round() - stored * 255).abs().max() < 1e-3
 
 
+def test_rounding_leaves_most_of_a_short_change():
+    generator = torch.Generator().manual_seed(0)
+    x = (torch.rand(8, 1, 64, 64, generator=generator) * 255).round() / 255
+    for epsilon in (0.1, 0.15, 0.25, 0.5):
+        change = torch.randn(x.shape, generator=generator)
+        change = change * (epsilon / change.flatten(1).norm(dim=1)).view(-1, 1, 1, 1)
+        changed = (x + change).clamp(0, 1)
+        length = (to_8_bits(changed, x, epsilon=epsilon, norm="l2") - x).flatten(1).norm(dim=1)
+        assert (length <= epsilon + 1e-5).all() and (length > 0.9 * epsilon).all(), epsilon
+
+
+def test_a_change_beyond_its_bound_is_refused_and_so_are_bounds_that_make_no_sense():
+    beyond = (X + 16 / 255).clamp(0, 1)
+    with pytest.raises(BadInput, match="a change of 16/255 leaves its bound, 8/255"):
+        to_8_bits(beyond, X, epsilon=8 / 255)
+    with pytest.raises(BadInput, match="leaves its bound"):
+        launch(lambda m, a, b: (a + 16 / 255).clamp(0, 1), under_attack(Toy()), X, Y, epsilon=8 / 255)
+    for epsilon, norm, remedy in ((8, "linf", "give 8/255"), (0.5, "Linf", "use one of linf, l2")):
+        with pytest.raises(BadInput, match=remedy):
+            to_8_bits(X, X, epsilon=epsilon, norm=norm)
+        with pytest.raises(BadInput, match=remedy):
+            launch(lambda m, a, b: a, under_attack(Toy()), X, Y, epsilon=epsilon, norm=norm)
+
+
+def test_what_is_no_model_no_label_and_no_picture_is_refused():
+    model = under_attack(Toy())
+    for x, y, remedy in (
+        (X, Y.int(), r"labels.long\(\)"),
+        (X, Y > 2, "class numbers"),
+        (X, Y.numpy(), "torch.as_tensor"),
+        (X.numpy(), Y, "torch.from_numpy"),
+        (X * 255, Y, "divide by 255"),
+    ):
+        with pytest.raises(BadInput, match=remedy):
+            launch(lambda m, a, b: a, model, x, y, epsilon=8 / 255)
+    with pytest.raises(BadInput, match="under_attack"):
+        launch(lambda m, a, b: a, Toy(), X, Y, epsilon=8 / 255)
+
+
 def test_without_a_bound_pixels_go_to_the_nearest_level():
     stored = to_8_bits((X + 0.6 / 255).clamp(0, 1), X)
     assert torch.allclose(stored, (X + 1 / 255).clamp(0, 1))

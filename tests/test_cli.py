@@ -158,9 +158,32 @@ def test_wrong_use_is_2_without_a_traceback(answers: dict[str, Any], arguments: 
     assert done.stdout == "" and done.stderr.strip() and "Traceback" not in done.stderr
 
 
+def test_what_was_answered_before_an_interrupt_or_a_bug_is_printed(answers: dict[str, Any]) -> None:
+    for problem, code in ((KeyboardInterrupt, 130), (ZeroDivisionError, 1)):
+        answers["b.mp4"] = problem
+        done = run("predict", "a.mp4", "b.mp4", "c.mp4", "--json")
+        assert done.exit_code == code
+        assert [answer["source"] for answer in json.loads(done.stdout)] == ["a.mp4"]
+        assert run("predict", "b.mp4", "c.mp4", "--csv").stdout == ""
+
+
+def test_an_answer_is_printed_even_if_its_picture_cannot_be_saved(
+    answers: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        cli, "_save_plot", lambda answer, path: (_ for _ in ()).throw(BadInput(f"{path}: no"))
+    )
+    done = run("predict", "a.mp4", "--json", "--plot", tmp_path / "a.png")
+    assert done.exit_code == 2 and json.loads(done.stdout)["source"] == "a.mp4" and "a.png: no" in done.stderr
+    folder = tmp_path / "folder.png"
+    folder.mkdir()
+    done = run("predict", "a.mp4", "--plot", folder)
+    assert done.exit_code == 2 and done.stdout == "" and "is a folder" in done.stderr
+
+
 def test_interrupt_is_130(answers: dict[str, Any]) -> None:
     answers["b.mp4"] = KeyboardInterrupt
-    done = run("predict", "a.mp4", "b.mp4", "--json")
+    done = run("predict", "b.mp4", "a.mp4", "--json")
     assert (done.exit_code, done.stdout, done.stderr.splitlines()[-1]) == (130, "", "interrupted")
 
 

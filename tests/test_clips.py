@@ -64,6 +64,27 @@ def test_iterating_streams_and_forgets(toys: Toys, monkeypatch: pytest.MonkeyPat
     assert len(list(clip.iter_frames())) == len(clip) == 6
 
 
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("", "path of the clip is empty"),
+        ("  ", "path of the clip is empty"),
+        (None, "not a NoneType"),
+        (np.zeros((2, 4, 4, 3)), "a Clip of frames"),
+        ("x" * 300 + ".mp4", "cannot be looked up"),
+    ],
+    ids=["empty", "blank", "None", "frames", "long"],
+)
+def test_what_is_no_path_is_refused(path: Any, words: str) -> None:
+    with pytest.raises(BadInput, match=words):
+        read_clip(path)
+
+
+def test_a_rate_that_is_no_number_is_refused(toys: Toys) -> None:
+    with pytest.raises(BadInput, match="positive number"):
+        read_clip(toys.video("a.mp4"), fps="30")  # type: ignore[arg-type]
+
+
 def test_opening_decodes_one_frame_only(toys: Toys, monkeypatch: pytest.MonkeyPatch) -> None:
     path, seen, stream = toys.video("a.mp4", frames=toys.frames(40)), [], VideoFrames._decode
 

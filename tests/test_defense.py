@@ -120,6 +120,13 @@ def test_gradient_through_boxes_is_zero_under_them():
     assert torch.equal(grad == 0, recipe.mask(draw, 0, 64, 64))
 
 
+def test_another_gradient_goes_on_with_the_same_draws():
+    defended = DefendedModel(net(), draws=2, seed=7)
+    assert torch.equal(defended.with_gradient("identity")(X), DefendedModel(net(), draws=2, seed=7)(X))
+    with defended.frozen(3):
+        assert not defended.with_gradient("identity").is_random and defended.with_draws(4).is_random
+
+
 def test_other_numbers_of_draws():
     defended = DefendedModel(net(), draws=2)
     assert defended.member_logits(X).shape == (2, 4, 7) and defended.member_logits(X, 9).shape == (9, 4, 7)
@@ -143,6 +150,10 @@ def test_wrong_inputs_are_refused():
         DefendedModel(net(), draws=0)
     with pytest.raises(BadInput, match="give"):
         DefendedModel(net())(torch.rand(1, 4, 1, 64, 64))
+    with pytest.raises(BadInput, match="divide by 255"):
+        DefendedModel(net())(X * 255)
+    with pytest.raises(BadInput, match=r"float\(\) / 255"):
+        DefendedModel(net())((X * 255).byte())
     recipe = Transform()
     with pytest.raises(BadInput, match="one for each"):
         recipe.apply(X, recipe.draw(3, generator()))

@@ -55,6 +55,19 @@ def test_bad_input():
         evaluation.evaluate([], [], [])
 
 
+def test_a_matrix_of_what_is_no_label_is_refused():
+    with pytest.raises(BadInput, match="align"):
+        evaluation.confusion_matrix(np.array([0, 1]), np.array([0]))
+    for truth, answer in (([-1], [0]), ([7], [0]), ([0], [7])):
+        with pytest.raises(BadInput, match="0 to 6"):
+            evaluation.confusion_matrix(np.array(truth), np.array(answer))
+
+
+def test_people_are_counted_whatever_they_are_called():
+    for names, people in (([0, 0, 0], 1), (["", "", "b"], 2), ([None, None, 1], 3)):
+        assert evaluation.by_group([True] * 3, ["a"] * 3, names, resamples=20)["a"][1] == people
+
+
 def test_groups_are_scored_on_their_own_people():
     hits, groups = [True, True, False, False], ["old", "old", "young", "old"]
     found = evaluation.by_group(hits, groups, ["a", "a", "b", "c"], resamples=200)

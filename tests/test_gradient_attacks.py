@@ -111,6 +111,10 @@ def test_shrink_leaves_small_changes_alone():
         (lambda: pgd(MODEL, X[:0], Y[:0], epsilon=8 / 255), "empty"),
         (lambda: tied_pgd(MODEL, X, Y, epsilon=8 / 255, tied=(5,)), "tied axes"),
         (lambda: tied_pgd(MODEL, X, Y, epsilon=8 / 255, tied=()), "tied axes"),
+        (lambda: pgd(MODEL, X, Y, epsilon=8 / 255, restarts=0), "at least one"),
+        (lambda: pgd(MODEL, X, Y, epsilon=8 / 255, steps=0), "at least one"),
+        (lambda: tied_pgd(MODEL, X, Y, epsilon=8 / 255, tied=(0,), steps=-1), "at least one"),
+        (lambda: shrink(X, 1.0, "Linf"), "use one of linf, l2"),
     ],
 )
 def test_bad_input_says_what_to_do(wrong, words):

@@ -6,7 +6,6 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from fer_nb import hardening
 from fer_nb.defense import Transform
 from fer_nb.errors import BadInput
 from fer_nb.hardening import Store, from_store, hardened, online, store
@@ -150,4 +149,3 @@ def test_bad_input_is_refused():
         store(Toy().train(), clean, epsilon=8 / 255)
     with pytest.raises(BadInput, match="no batch"):
         store(Toy().eval(), lambda rng: [], epsilon=8 / 255)
-    assert hardening.Adversary is not None

@@ -32,6 +32,26 @@ def test_no_bounded_attack_leaves_its_bound_or_the_range(name, norm):
     assert found.accuracy(Y) <= 1 if needs == "nothing" else found.accuracy(Y) < 1
 
 
+def test_autoattack_is_the_standard_one_with_as_many_steps_as_in_the_paper(monkeypatch):
+    import torchattacks
+
+    asked = {}
+    for name in ("APGD", "APGDT", "FAB", "Square"):
+        kind = getattr(torchattacks, name)
+
+        def made(model, kind=kind, name=name, **options):
+            asked[name] = options
+            return kind(
+                model, **{**options, "steps": 2} if "steps" in options else {**options, "n_queries": 5}
+            )
+
+        monkeypatch.setattr(torchattacks, name, made)
+    bounded("AutoAttack", 60 / 255)(MODEL, X[:2], Y[:2])
+    assert [asked[name]["steps"] for name in ("APGD", "APGDT", "FAB")] == [100] * 3
+    assert asked["Square"]["n_queries"] == 5000 and asked["FAB"]["multi_targeted"]
+    assert {options["eps"] for options in asked.values()} == {60 / 255}
+
+
 def test_autoattack_knows_the_number_of_classes():
     found = launch(bounded("AutoAttack", 60 / 255), MODEL, X[:2], Y[:2], epsilon=60 / 255)
     assert found.accuracy(Y[:2]) == 0 and found.levels.max() <= 60.001
@@ -76,6 +96,9 @@ def test_restarts_of_noise_and_pgd_count_the_worst():
     [
         (lambda: bounded("PDG", 8 / 255), "use one of noise, FGSM"),
         (lambda: bounded("PGD", 8), "give 8/255"),
+        (lambda: bounded("PGD", 8 / 255, steps=0), "at least one"),
+        (lambda: bounded("noise", 8 / 255, restarts=0), "at least one"),
+        (lambda: minimal("DeepFool", steps=-1), "at least one"),
         (lambda: bounded("FGSM", 8 / 255, target=1), "use PGD or Square"),
         (lambda: minimal("CW"), "use one of DeepFool"),
         (lambda: minimal("Carlini-Wagner", norm="linf"), "l2 only"),

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from fer_nb.errors import BadInput
-from fer_nb.membership import ask, by_person, judged, log_odds, roc, shadow_people, surprise
+from fer_nb.membership import ask, by_person, compared, judged, log_odds, roc, shadow_people, surprise
 
 
 def test_log_odds_agree_with_probabilities_and_stay_finite():
@@ -90,6 +90,25 @@ def test_interval_holds_the_value_and_averages_targets():
     assert found.low < found.value < found.high
     each = [roc(m, o).area for m, o in zip(members, others, strict=True)]
     assert found.value == pytest.approx(np.mean(each))
+
+
+def test_a_difference_on_the_same_people_is_narrower_than_two_intervals():
+    rng = np.random.default_rng(0)
+    members, others = rng.normal(0.5, 1, 60), rng.normal(0, 1, 200)
+    better, worse = ([members + 0.3], [others]), ([members], [others])  # one order of people, but for a lift
+    found = compared(lambda c: c.area, better, worse, resamples=200)
+    alone = [judged(lambda c: c.area, *side, resamples=200) for side in (better, worse)]
+    assert found.value == pytest.approx(alone[0].value - alone[1].value)
+    assert found.low > 0 and alone[1].high > alone[0].low
+    assert found.high - found.low < (alone[0].high - alone[0].low) / 2
+
+
+def test_a_difference_takes_attacks_with_other_numbers_of_targets():
+    side = ([np.array([1.0, 2.0])] * 3, [np.array([0.0, 3.0])] * 3)
+    alone = ([np.array([1.0, 2.0])], [np.array([0.0, 3.0])])
+    assert compared(lambda c: c.area, side, alone, resamples=10).value == 0
+    with pytest.raises(BadInput, match="same people"):
+        compared(lambda c: c.area, side, ([np.array([1.0])], [np.array([0.0, 3.0])]), resamples=10)
 
 
 def test_the_attack_finds_members_of_a_network_that_overfits_and_nobody_in_one_that_did_not_see_them():

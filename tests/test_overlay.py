@@ -36,6 +36,16 @@ def test_odd_sizes_lose_a_row(tmp_path: Path) -> None:
     )
 
 
+def test_the_original_is_never_written_over(tmp_path: Path) -> None:
+    path = tmp_path / "mine.mp4"
+    path.write_bytes(b"the only copy")
+    with pytest.raises(BadInput, match=r"mine\.mp4: would be overwritten"):
+        save_overlay(path, SimpleNamespace(source=str(path), fps=9.0))
+    with pytest.raises(BadInput, match="path of the clip is empty"):
+        save_overlay(tmp_path / "out.mp4", SimpleNamespace(source="", fps=9.0))
+    assert path.read_bytes() == b"the only copy"
+
+
 def test_other_endings_and_no_frames(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"a\.gif: cannot write .* \.mp4"):
         write_video(tmp_path / "a.gif", Toys.frames(1), fps=9)

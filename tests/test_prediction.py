@@ -127,6 +127,12 @@ def test_many_go_on_after_one_that_fails(monkeypatch, tmp_path):
     assert all(isinstance(a, BadInput) for a in answers.values()) and len(answers) == 2
 
 
+def test_one_path_is_no_list_of_paths(tmp_path):
+    for path in ("my.mp4", tmp_path / "my.mp4"):
+        with pytest.raises(BadInput, match=r"my.mp4: one path .* give a list"):
+            prediction.predict_many(path)
+
+
 def test_windows_cover_both_ends():
     windows = prediction._windows(100, 10.0)
     assert windows[0][0] == 0 and windows[-1][1] == 100

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,10 @@ START = (
 LIVE = re.compile(
     r"<script type=\"text/x-thebe-config\">.*?</script>|<script>kernelName = '[^']*'</script>", re.DOTALL
 )
+
+
+MATHJAX = "sphinx-mathjax-offline"  # a package that is nothing but MathJax's files
+OTHER_BUNDLES = ("mml-*", "tex-svg*", "tex-mml-*", "*-full*", "node-main.js", "latest.js", "svg")
 
 
 # ---------------------------------------------------------------- notebooks
@@ -87,15 +93,29 @@ def quiet(app: Any, pagename: str, templatename: str, context: dict[str, Any], d
         context["body"] = LIVE.sub("", context["body"])
 
 
+def formulas(app: Any, failed: Exception | None) -> None:
+    """Put MathJax beside the pages, so that formulas are set without a network."""
+    if failed or app.builder.format != "html":
+        return
+    spec = importlib.util.find_spec(MATHJAX)
+    if spec is None or spec.origin is None:
+        raise ExtensionError(f"{MATHJAX} is not installed: run `make env`")
+    source = Path(spec.origin).parent / "static" / "mathjax"
+    target = Path(app.outdir) / "_static" / "mathjax"
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns(*OTHER_BUNDLES), dirs_exist_ok=True)
+
+
 def _is_math(node: nodes.Node) -> bool:
     return isinstance(node, nodes.math | nodes.math_block)
 
 
 def setup(app: Any) -> dict[str, Any]:
+    app.config.mathjax_path = "mathjax/tex-chtml.js"
     app.add_directive("cost", Cost)
     app.add_css_file("fer.css", priority=900)
     app.add_js_file(None, body=START, priority=10)
     app.connect("builder-inited", run_stale, priority=100)
     app.connect("env-get-outdated", outdated)
     app.connect("html-page-context", quiet, priority=900)
+    app.connect("build-finished", formulas)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

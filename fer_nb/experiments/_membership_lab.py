@@ -38,7 +38,7 @@ class Sizes:
 
     members: int = 100
     owned: int = 150
-    others: int = 1000
+    others: int = 5000
     targets: int = 3
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -56,40 +57,67 @@ def aimless(direction: str, target: float) -> dict[str, Any]:
     return {}
 
 
+def figures(name: str, side: int) -> dict[str, Callable[[Scores], Interval]]:
+    """Return what is asked of a setting: by the beginning of a record's id, a function of the scores."""
+    return {
+        "identity": lambda s: s.identity(name, side=side),
+        "identity_probe": lambda s: s.identity(name, ("probe",), side),
+        "expression_cost": lambda s: s.cost(name, side),
+        "au_cost": lambda s: s.unit_cost(name, side),
+    }
+
+
 def write_side(book: Book, scores: Scores, side: int, names: Sequence[str]) -> None:
     """Write what is known of some settings at one size of picture."""
     end = "" if side == 32 else ".px64"
     seeds = {} if side == 32 else {"seeds": (0,)}
     clips = {"n": int((scores.who.victims.apex & scores.who.probes).sum()), "unit": "times chance", **seeds}
+
+    def each(name: str, of: Callable[[Scores], Interval]) -> dict[str, Any]:
+        return {"per_seed": scores.each(name, of)} if side == 32 else {}
+
     for name in names:
-        best = name == RECOMMENDED
-        tails = [f".{name}"] * (side == 32) + [""] * best
-        for tail in tails:
+        best, way = name == RECOMMENDED, scores.clips(name, WAYS, side)[1]
+        about: dict[str, dict[str, Any]] = {
+            "identity": {**clips, "note": f"probe clips recognized from decoded pictures, {way} attacker"},
+            "identity_probe": {**clips, "note": "linear discriminants on the released code"},
+            "expression_cost": {"unit": "points", **seeds, "n": int(scores.who.victims.apex.sum())},
+            "au_cost": {"unit": "R2", **seeds},
+        }
+        targets = {"identity": 3, "expression_cost": 2, "au_cost": 0.1}
+        found = {what: (of(scores), each(name, of)) for what, of in figures(name, side).items()}
+        for tail in [f".{name}"] * (side == 32) + [""] * best:
             goal = aims if not tail else aimless
-            book.ratio(f"ssim_gain{tail}{end}", scores, name, side, **goal("up", 0.5), **seeds)
-            way = scores.clips(name, WAYS, side)[1]
-            book.put(f"identity{tail}{end}", scores.identity(name, side=side), **goal("down", 3), **clips,
-                     note=f"probe clips recognized from decoded pictures, {way} attacker")  # fmt: skip
-            book.put(f"identity_probe{tail}{end}", scores.identity(name, ("probe",), side), **clips,
-                     note="linear discriminants on the released code")  # fmt: skip
-            book.put(f"expression_cost{tail}{end}", scores.cost(name, side), unit="points", **goal("down", 2),
-                     **{**seeds, "n": int(scores.who.victims.apex.sum())})  # fmt: skip
-            book.put(
-                f"au_cost{tail}{end}", scores.unit_cost(name, side), unit="R2", **goal("down", 0.1), **seeds
-            )
+            alone = each(name, partial(Scores.ratio, name=name, side=side))
+            book.ratio(f"ssim_gain{tail}{end}", scores, name, side, **goal("up", 0.5), **seeds, **alone)
+            for what, (value, by_seed) in found.items():
+                aim = goal("down", targets[what]) if what in targets else {}
+                book.put(f"{what}{tail}{end}", value, **about[what], **by_seed, **aim)
         if side == 32:
-            about = {"unit": "SSIM", "note": "inside the oval, window 11, medium decoder"}
-            book.put(f"ssim.{name}", scores.over_people(scores.stills(name, "ssim")), **about)
-            far = scores.over_people(scores.stills(name, "distance"))
+            note = "inside the oval, window 11, medium decoder"
+            _write_mean(book, scores, "ssim", name, unit="SSIM", note=note)
             note = "decoded picture and original, by our identity measure"
-            book.put(f"distance.{name}", far, unit="1 - cosine", note=note)
+            _write_mean(book, scores, "distance", name, unit="1 - cosine", note=note)
     verdict = scores.verdict(side)
     book.put(f"ratio_allowed{end}", float(verdict.allowed), unit="yes or no", note=verdict.reason, **seeds)
     for name in ("plain", "floor"):
-        where = name if side == 32 else f"{name}.px64"
-        book.put(f"ssim.{where}", scores.over_people(scores.stills(name, "ssim", side)), unit="SSIM", **seeds)
+        if side == 32:
+            _write_mean(book, scores, "ssim", name, unit="SSIM")
+        else:
+            value = scores.over_people(scores.stills(name, "ssim", side))
+            book.put(f"ssim.{name}.px64", value, unit="SSIM", **seeds)
     for keys, what in ((WAYS, "identity"), (("probe",), "identity_probe")):
-        book.put(f"{what}.plain{end}", scores.identity("plain", keys, side), **clips)
+        alone = each("plain", partial(Scores.identity, name="plain", keys=keys, side=side))
+        book.put(f"{what}.plain{end}", scores.identity("plain", keys, side), **clips, **alone)
+
+
+def _write_mean(book: Book, scores: Scores, what: str, name: str, **about: Any) -> None:
+    """Write the mean of what is measured of each still at 32 pixels, and that of each seed."""
+
+    def mean(some: Scores) -> Interval:
+        return some.over_people(some.stills(name, what))
+
+    book.put(f"{what}.{name}", mean(scores), per_seed=scores.each(name, mean), **about)
 
 
 def write_base(book: Book, scores: Scores) -> None:
@@ -98,14 +126,16 @@ def write_base(book: Book, scores: Scores) -> None:
     people = [p for p, apex in zip(scores.person, who.apex, strict=True) if apex]
     right = scores.right("plain")
     accuracy = bootstrap(lambda rows: float(right[rows].mean()), people)
-    book.put("accuracy.plain", accuracy, unit="accuracy", n=len(right), note="apex stills of 32 pixels")
+    alone = tuple(float(scores.only(seed).right("plain").mean()) for seed in book.common["seeds"])
+    book.put("accuracy.plain", accuracy, unit="accuracy", n=len(right), note="apex stills of 32 pixels",
+             per_seed=alone)  # fmt: skip
     explained = bootstrap(scores.explained("plain"), scores.person, resamples=300)
     book.put("au_r2.plain", explained, unit="R2", note=f"linear probe on the code, {units.MOVING} units")
     for name in ("plain", "floor"):
-        far = scores.over_people(scores.stills(name, "distance"))
-        book.put(f"distance.{name}", far, unit="1 - cosine")
+        _write_mean(book, scores, "distance", name, unit="1 - cosine")
     clips = {"unit": "times chance", "n": int((who.apex & scores.who.probes).sum())}
-    book.put("identity.floor", scores.identity("floor"), **clips)
+    book.put("identity.floor", scores.identity("floor"), **clips,
+             per_seed=scores.each("floor", lambda s: s.identity("floor")))  # fmt: skip
     top = scores.done["originals-32"]
     best = max(WAYS, key=lambda way: top[way].mean())
     book.put("identity.originals", scores.times_chance(top[best], top["probe_person"]), **clips, seeds=(0,),

@@ -29,6 +29,16 @@ class Scores:
         seeds = SEEDS if side == 32 else (0,)
         return [self.done[f"{name}-{side}-{s}"] for s in seeds if f"{name}-{side}-{s}" in self.done]
 
+    def each(self, name: str, value: Callable[[Scores], Interval]) -> tuple[float, ...]:
+        """Return a figure of a setting at 32 pixels for each seed alone; nothing where only one was run."""
+        seeds = [s for s in SEEDS if f"{name}-32-{s}" in self.done]
+        return tuple(value(self.only(seed)).value for seed in seeds) if len(seeds) > 1 else ()
+
+    def only(self, seed: int) -> Scores:
+        """Return the scores of one seed at 32 pixels; what was run once stays."""
+        others = tuple(f"-32-{s}" for s in SEEDS if s != seed)
+        return Scores(self.who, {name: unit for name, unit in self.done.items() if not name.endswith(others)})
+
     def stills(self, name: str, key: str, side: int = 32) -> np.ndarray:
         """Return one number for each still (N,) or probe clip (C,), averaged over seeds."""
         found = self.of(name, side)

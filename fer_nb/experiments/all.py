@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
 from importlib import import_module
 from pkgutil import iter_modules
 from types import ModuleType
@@ -71,7 +72,11 @@ def chosen(ids: Sequence[str]) -> list[ModuleType]:
     known = [record for module in every for record in written_by(module)]
     for id in ids:
         if not any(record == id or record.startswith(f"{id}.") for record in known):
-            raise BadInput(f"no experiment makes the record {id!r}: choose from {', '.join(sorted(known))}")
+            near = get_close_matches(id, known, n=5, cutoff=0.5) or sorted({k.split(".")[0] for k in known})
+            raise BadInput(
+                f"no experiment makes the record {id!r}: did you mean {', '.join(near)}? "
+                "`fer-nb results show` lists all"
+            )
     return [m for m in every if any(r == id or r.startswith(f"{id}.") for r in written_by(m) for id in ids)]
 
 

@@ -253,7 +253,7 @@ _ABOUT = {
     "follows_code": ("correlation", "clips: units asked for with units read from drawn faces, mean of 12"),
     "reads": ("correlation", "clips: true units with units read from originals, smoothed, mean of 12"),
     "flicker": ("ratio", "clips: change from frame to frame, released over original"),
-    "ms_per_frame": ("ms", "frames: reading and drawing, one core, faces already found"),
+    "ms_per_frame": ("ms", "frames: reading and drawing, faces already found"),
     "megabytes": ("MB", "weights on disk, half precision"),
     "epochs": ("epochs", "of training"),
 }  # fmt: skip

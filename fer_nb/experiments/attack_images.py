@@ -1,8 +1,8 @@
 """How little must change before the label flips? `python -m fer_nb.experiments.attack_images`.
 
 Attacks the shipped, undefended spatial branch on the apex crops of a block (threat A0): noise as the control,
-FGSM, PGD-40, APGD and Square at rising bounds, AutoAttack at two of them, and attacks that look for the
-smallest change. Pictures are rounded to 8 bits and scored again.
+FGSM, PGD-40, APGD and Square at rising bounds, PGD with restarts and AutoAttack at one or two of them, and
+attacks that look for the smallest change. Pictures are rounded to 8 bits and scored again.
 
 Hypotheses, written down before the run:
 
@@ -32,14 +32,10 @@ from ._tables import write_table
 LEVELS = (1, 2, 3, 4, 8, 16)
 NOISE = (1, 2, 4, 8, 16, 32, 64)
 STATED = (1, 2, 4, 8)
-QUERIES = 300  # of Square
-EACH = {
-    "APGD": 2,
-    "Square": 2,
-    "AutoAttack": 1,
-    "l2": 2,
-    "targeted": 2,
-}  # clips a person
+QUERIES, AUTO = 1000, 100  # queries of Square; steps of each part of AutoAttack
+RESTARTS = 5  # of the PGD that begins anew, each time from another point within the bound
+AGAIN = "PGD, restarts"
+EACH = {"APGD": 2, "Square": 2, AGAIN: 2, "AutoAttack": 1, "l2": 2, "targeted": 2}  # clips a person
 MINIMIZERS = {  # clips a person, steps
     ("DeepFool", "l2"): (2, 15), ("DeepFool", "linf"): (2, 15), ("Carlini-Wagner", "l2"): (1, 100),
     ("HopSkipJump", "l2"): (1, 5), ("Boundary", "l2"): (1, 500),
@@ -48,6 +44,7 @@ HYPOTHESES = ("noise_is_harmless", "steps_beat_one", "white_beats_black", "auto_
 RECORDS = (
     "attack.pgd_undefended", *(f"attack.pgd_undefended.eps{k}" for k in STATED[:-1]), "attack.clean",
     "attack.noise.eps8", "attack.fgsm.eps8", "attack.fgsm.eps1", "attack.square.eps8", "attack.square.eps2",
+    "attack.pgd_restarts.eps1", "attack.pgd_restarts.over_pgd",
     "attack.autoattack.eps1", "attack.autoattack.eps8", "attack.autoattack.over_pgd",
     "attack.pgd_l2.half", "attack.targeted.eps8", "attack.pgd_cost.gradients", "attack.square_cost.queries",
     "attack.deepfool.l2", "attack.deepfool.linf", "attack.carlini_wagner.l2", "attack.hopskipjump.l2",
@@ -55,6 +52,15 @@ RECORDS = (
     "attack.images.hypotheses_held",
 )  # fmt: skip
 CURVES, SMALLEST = "attack.curves.csv", "attack.minimal.csv"
+EFFORT = {"Square": f"-{QUERIES}", AGAIN: f"-{RESTARTS}", "AutoAttack": f"-{AUTO}"}  # in names of units
+STRONGEST = {  # bounds with records of their own, in 1/255
+    "noise": (8,), "FGSM": (1, 8), "Square": (2, 8), AGAIN: (1,), "AutoAttack": (1, 8),
+}  # fmt: skip
+HOW = {
+    "Square": f"Square of at most {QUERIES} queries",
+    AGAIN: f"PGD, 40 steps, {RESTARTS} restarts",
+    "AutoAttack": f"AutoAttack, {AUTO} steps, 5000 queries of its Square",
+}
 Rungs = dict[str, tuple[lab.Victims, list[lab.Rung]]]
 
 
@@ -64,15 +70,16 @@ def curves(model: Attackable, who: lab.Victims) -> Rungs:
         "noise": (NOISE, lambda e: bounded("noise", e, restarts=1)),
         "FGSM": (LEVELS, lambda e: bounded("FGSM", e)),
         "PGD": (LEVELS, lambda e: bounded("PGD", e, steps=40)),
+        AGAIN: ((1,), lambda e: bounded("PGD", e, steps=40, restarts=RESTARTS)),
         "APGD": (LEVELS, lambda e: bounded("APGD", e, steps=50)),
         "Square": (LEVELS, lambda e: bounded("Square", e, steps=QUERIES)),
-        "AutoAttack": ((1, 8), lambda e: bounded("AutoAttack", e)),
+        "AutoAttack": ((1, 8), lambda e: bounded("AutoAttack", e, steps=AUTO)),
     }
     out: Rungs = {}
     for name, (levels, make) in plans.items():
         mine = who.some(EACH[name]) if name in EACH else who
         carry = name not in ("noise", "FGSM")
-        unit = f"{who.split}-{name}"
+        unit = f"{who.split}-{name}" + EFFORT.get(name, "")
         out[name] = mine, lab.climb(unit, make, model, mine.x, mine.y, levels, carry=carry)
         print(name, [f"{rung.level}: {rung.right.mean():.3f}" for rung in out[name][1]], flush=True)
     return out
@@ -150,6 +157,11 @@ def verdicts(rungs: Mapping[str, tuple[lab.Victims, list[lab.Rung]]], clean: flo
     }
 
 
+def _id(name: str) -> str:
+    """Return an attack's name as part of a record's id."""
+    return name.lower().replace(", ", "_")
+
+
 def _rows_of(whole: lab.Victims, part: lab.Victims) -> np.ndarray:
     """Return where the clips of a part stand in the whole."""
     at = {clip.source: row for row, clip in enumerate(whole.clips)}
@@ -195,14 +207,15 @@ def report(
         note = f"PGD, 40 steps of a tenth of the bound, {k}/255, rounded to 8 bits; spatial branch"
         put("attack.pgd_undefended" + f".eps{k}" * (k != 8), left("PGD", k), note=note, **accuracy, **more)
     put("attack.clean", who.score(clean), **accuracy, note="spatial branch, no attack")
-    for name, levels in (("noise", (8,)), ("FGSM", (1, 8)), ("Square", (2, 8)), ("AutoAttack", (1, 8))):
+    for name, levels in STRONGEST.items():
         for k in levels:
-            mine, note = rungs[name][0], f"{name}, {k}/255, rounded to 8 bits; spatial branch"
-            put(f"attack.{name.lower()}.eps{k}", left(name, k), mine, note=note, **accuracy)
-    auto, found = rungs["AutoAttack"]
-    beyond = rungs["PGD"][1][0].right[_rows_of(who, auto)].astype(float) - found[0].right
-    put("attack.autoattack.over_pgd", auto.score(beyond), auto, unit="accuracy",
-        note="what AutoAttack takes beyond PGD-40 on the same clips, 1/255")  # fmt: skip
+            mine, note = rungs[name][0], f"{HOW.get(name, name)}, {k}/255, rounded to 8 bits; spatial branch"
+            put(f"attack.{_id(name)}.eps{k}", left(name, k), mine, note=note, **accuracy)
+    for name in (AGAIN, "AutoAttack"):
+        mine, found = rungs[name]
+        beyond = rungs["PGD"][1][0].right[_rows_of(who, mine)].astype(float) - found[0].right
+        put(f"attack.{_id(name)}.over_pgd", mine.score(beyond), mine, unit="accuracy",
+            note=f"what {HOW[name]}, takes beyond PGD-40 on the same clips, 1/255")  # fmt: skip
     half = min(l2, key=lambda r: abs(r.right.mean() - 0.5))
     part = who.some(EACH["l2"])
     note = f"the l2 bound among {', '.join(f'{r.level:g}' for r in l2)} that leaves about half under PGD-40"
@@ -217,7 +230,11 @@ def report(
     for row in small:
         id, n = f"attack.{row['attack'].lower().replace('-', '_')}.{row['norm']}", row["n"]
         unit = "l2" if row["norm"] == "l2" else "1/255"
-        note = f"median smallest change that flips the label, after rounding; {row['fooled']:.0%} flipped"
+        steps = MINIMIZERS[row["attack"], row["norm"]][1]
+        note = (
+            f"{steps} steps; median smallest change that flips the label, after rounding; "
+            f"{row['fooled']:.0%} flipped"
+        )
         put(id, row["median"], None, n=n, split=who.split, unit=unit, note=note)
         if row["attack"] in ("HopSkipJump", "Carlini-Wagner"):
             what = "queries" if row["attack"] == "HopSkipJump" else "gradients"

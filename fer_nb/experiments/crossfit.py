@@ -98,6 +98,7 @@ def recipe(branch: str, people: int = PEOPLE) -> str:
         WIDE,
         PLANS[branch],
         REPEATS[branch],
+        *([PLANS[name] for name in BRANCHES] if branch == "joint" else []),  # it begins with both
     )
     modules = [name for name in _RECIPE if name != "joint" or branch == "joint"]
     return _units.recipe(*about, modules=modules)

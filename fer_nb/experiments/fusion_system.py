@@ -2,7 +2,7 @@
 
 Fits the constants of the rule on *validate*, on people that the branches were not trained on, and writes
 `fer_nb/weights/fusion.json`. The records are scored on people whom the constants have not seen either.
-`--test-block` scores the system as it is shipped on the test block, once, and writes `fusion.accuracy`.
+`--test-block` scores the system as it is shipped on the test block: its choices were all made before.
 """
 
 from __future__ import annotations
@@ -36,8 +36,11 @@ from .crossfit import read
 from .fusion_data import Pooled, cross_fit, gather, over_people
 from .fusion_rules import put, rule_of_validation, write_csv
 
+BRANCHES = ("temporal", "spatial")
 RECORDS = (
-    "fusion.accuracy", "fusion.accuracy.validate", "fusion.accuracy_shift", "fusion.gain_over_branch.shipped",
+    "fusion.accuracy", *(f"fusion.accuracy.{branch}" for branch in BRANCHES),
+    "fusion.accuracy.validate", "fusion.accuracy_shift",
+    "fusion.gain_over_branch.shipped", "fusion.gain_over_branch.test",
     "fusion.calibration_error", "fusion.calibration_error.mean",
 )  # fmt: skip
 BINS = 15  # of confidence, in the expected calibration error
@@ -167,11 +170,20 @@ def write_accuracy(id: str, right: np.ndarray, single: np.ndarray, person: np.nd
     """Write the accuracy of the fused system; the note names both branches, the mean and the ceiling."""
     alone = ", ".join(
         f"{name} alone {over_people(hits.astype(float), person)}"
-        for name, hits in zip(("temporal", "spatial"), single, strict=True)
+        for name, hits in zip(BRANCHES, single, strict=True)
     )
     ceiling = results.load("mime.oracle_ceiling").value
     note = f"clips; {fields.pop('about')}; {alone}; oracle ceiling {ceiling:.3f}; interval over people"
-    put(id, over_people(right.astype(float), person), unit="accuracy", n=len(right), note=note, **fields)
+    put(id, over_people(right.astype(float), person), unit="accuracy", n=len(right), seeds=(0,), note=note,
+        **fields)  # fmt: skip
+
+
+def write_gain(end: str, right: np.ndarray, single: np.ndarray, person: np.ndarray, **fields: Any) -> None:
+    """Write what the fused system gains over the better of its branches, clip by clip, in points."""
+    about, better = fields.pop("about"), single[int(single.mean(1).argmax())]
+    gain = over_people(100 * (right.astype(float) - better), person)
+    note = f"clips; {about}; over the better branch (the temporal one is a committee of seeds)"
+    put(f"fusion.gain_over_branch.{end}", gain, unit="points", n=len(right), seeds=(0,), note=note, **fields)
 
 
 def run() -> None:
@@ -193,12 +205,8 @@ def run() -> None:
         right, single = held_out_accuracy(rule, wide, asked)
         write_accuracy(id, right, single, asked["person"], about=about, split=split,
                        seconds=round(time.perf_counter() - began, 1))  # fmt: skip
-    split = people
     right, single = held_out_accuracy(rule, wide, wide)
-    better = single[int(single.mean(1).argmax())]
-    gain = over_people(100 * (right.astype(float) - better), wide["person"])
-    note = f"clips; {about}; over the better branch (the temporal one is a committee of seeds)"
-    put("fusion.gain_over_branch.shipped", gain, unit="points", n=len(right), split=split, note=note)
+    write_gain("shipped", right, single, wide["person"], about=about, split=people)
     p, truth = softmax(wide["z"][:, found], axis=-1), wide["truth"][found]
     errors = {
         "": (fusion_settings.apply(fitted, p), "the shipped fusion, on its own clips"),
@@ -206,13 +214,13 @@ def run() -> None:
     }
     for end, (fused, what) in errors.items():
         note = f"expected calibration error, {BINS} bins, of {what}"
-        put(f"fusion.calibration_error{end}", ece(fused, truth, bins=BINS), n=len(truth), split=split,
-            note=note)  # fmt: skip
+        put(f"fusion.calibration_error{end}", ece(fused, truth, bins=BINS), n=len(truth), split=people,
+            seeds=(0,), note=note)  # fmt: skip
     print(f"fusion_system: {rule}, {fitted}, {score}")
 
 
 def test_block() -> None:
-    """Score the shipped system on the test block, all sessions: once, at the end."""
+    """Score the shipped system on the test block, all sessions. Nothing is fitted or chosen here."""
     asked = system_answers("test", sessions=(0, 1, 2))
     z, truth, person = asked["z"], asked["truth"], asked["person"]
     found = np.isfinite(z).all((0, 2))
@@ -222,7 +230,12 @@ def test_block() -> None:
     single = np.nan_to_num(z, nan=-np.inf).argmax(-1) == truth
     about = f"the shipped system, {fusion_settings.shipped_settings().rule}"
     split = f"test, {len(set(person))} people in 3 sessions"
-    write_accuracy("fusion.accuracy", right, single & found, person, about=about, split=split)
+    single &= found
+    write_accuracy("fusion.accuracy", right, single, person, about=about, split=split)
+    write_gain("test", right, single, person, about=about, split=split)
+    for name, hits in zip(BRANCHES, single, strict=True):
+        put(f"fusion.accuracy.{name}", over_people(hits.astype(float), person), unit="accuracy", n=len(hits),
+            seeds=(0,), split=split, note=f"clips; the shipped {name} branch alone")  # fmt: skip
 
 
 def main() -> None:

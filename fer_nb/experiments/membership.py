@@ -30,7 +30,7 @@ import numpy as np
 from .. import mime, results
 from .._parallel import bar
 from ..evaluation import Interval, bootstrap
-from ..membership import judged, roc
+from ..membership import compared, judged, roc
 from ..private_training import person_epsilon
 from . import _membership_lab as lab
 from ._hypotheses import hypotheses
@@ -49,10 +49,19 @@ HYPOTHESES = (
     "overfitting_leaks", "restraint_helps", "sessions_leak_less", "people_are_learned", "generated_hides",
     "privacy_stops_it", "privacy_costs", "pictures_are_no_people", "shadows_help", "control_is_chance",
 )  # fmt: skip
-SPECIAL = ("plain.naive", "control")  # an attack without shadows; targets that saw neither side
+SPECIAL = ("plain.naive", "control", "control.sessions")  # without shadows; targets that saw neither side
+DIFFERENCES = (  # between two attacks on the same people: verdict, first, second
+    ("tpr_at_1pct", "plain", "plain.naive"),
+    ("auc", "regularised", "generated"),
+    ("auc", "dp8_pictures", "dp8"), ("tpr_at_1pct", "dp8_pictures", "dp8"),
+    *(("auc", f"{row}.sessions", "control.sessions") for row in ("plain", "regularised")),
+    *(("auc", row, "control") for row in ("generated", "dp8", "dp3", "dp1")),
+    *(("tpr_at_1pct", row, "control") for row in ("regularised", "generated", "dp8", "dp3", "dp1")),
+)  # fmt: skip
 RECORDS = (
     *(f"membership.{verdict}.{row}{end}" for row in ROWS for end in GAMES.values() for verdict in VERDICTS),
     *(f"membership.{verdict}.{row}" for row in SPECIAL for verdict in VERDICTS),
+    *(f"membership.{verdict}.{one}_minus_{other}" for verdict, one, other in DIFFERENCES),
     *(f"membership.recognition.{row}" for row in ROWS),
     *(f"membership.recognition_seen.{row}" for row in ROWS),
     *(f"membership.noise.dp{e}" for e in (8, 3, 1)), "membership.epsilon.dp8_pictures",
@@ -101,14 +110,29 @@ def gather(sizes: lab.Sizes) -> tuple[Asked, Asked]:
 
 
 def games(targets: Asked, shadows: Asked, sizes: lab.Sizes) -> dict[str, lab.Scores]:
-    """Return the scores of every row in both games, of the attack without shadows, and of the control."""
+    """Return the scores of every row in both games, of the attack without shadows, and of the controls."""
     out = {
         f"{name}{end}": lab.scores(game, targets[name], shadows[name], sizes)
         for name in targets for game, end in GAMES.items()
     }  # fmt: skip
     out["plain.naive"] = lab.scores("exact", targets["plain"], [], sizes)
     half = len(shadows["plain"]) // 2  # one half of the shadows is attacked with the help of the other
-    out["control"] = lab.scores("exact", shadows["plain"][:half], shadows["plain"][half:], sizes)
+    for game, end in GAMES.items():
+        out[f"control{end}"] = lab.scores(game, shadows["plain"][:half], shadows["plain"][half:], sizes)
+    return out
+
+
+def differences(played: Mapping[str, lab.Scores], resamples: int) -> Found:
+    """Compare attacks on the same people; a pair with a missing row is left out."""
+    out: Found = {}
+    for verdict, one, other in DIFFERENCES:
+        if not {one, other} <= set(played):
+            continue
+        first, second = ((played[name].members, played[name].others) for name in (one, other))
+        value = compared(VERDICTS[verdict], first, second, resamples=resamples)
+        note = f"{one} minus {other}, judged on the same people; interval over people"
+        about = {"n": len(first[0][0]) + len(first[1][0]), "note": note, "unit": "difference"}
+        out[f"membership.{verdict}.{one}_minus_{other}"] = value, about
     return out
 
 
@@ -156,6 +180,7 @@ def run(sizes: lab.Sizes = SIZES, *, resamples: int = 300) -> list[results.Recor
             value = judged(of, scores.members, scores.others, resamples=resamples)
             each = [of(roc(m, o)) for m, o in zip(scores.members, scores.others, strict=True)]
             found[f"membership.{verdict}.{name}"] = value, _about_attack(name, verdict, scores, each)
+    found |= differences(played, resamples)
     for name, asked in targets.items():
         for what, side in (("recognition", "others"), ("recognition_seen", "exact")):
             value, each = recognition(asked, side)

@@ -176,7 +176,7 @@ def real_network(script: Path, *, block: str = "validate") -> None:
     share = bootstrap(lambda rows: float(hits[rows].mean()), [None] * len(hits))
     neutral = sum(row.get("neutral", 0) for row in answers.values())
     note = ", ".join(f"{label} {right}/{all}" for label, (right, all) in counts.items())
-    note += f"; {said['no_face']} without a face, {neutral} read as neutral"
+    note += f"; {said['no_face']} without a face, {neutral} read as neutral; interval over stills, not people"
     about: dict[str, Any] = {
         "unit": "share of apex frames",
         "low": share.low,

@@ -51,6 +51,7 @@ def run() -> list[results.Record]:
         score = evaluation.evaluate(truth, answers, subjects)
         value, low, high = score.accuracy.value, score.accuracy.low, score.accuracy.high
         note = f"clips; UAR {score.recall.value:.3f}, coverage {score.coverage:.3f}"
+        note += "; learned from one session of fit" if name == "oracle" else ""
         seconds = round(time.perf_counter() - began, 1)
         made.append(
             results.record(

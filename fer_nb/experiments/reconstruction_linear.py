@@ -12,6 +12,7 @@ and holds so many codes of the same face that the noise is averaged away.
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -132,19 +133,19 @@ def plan(seeds: Sequence[int] = SEEDS) -> Work:
 
 def run(split: str = SPLIT, only: Sequence[str] = (), seeds: int = len(SEEDS)) -> list[results.Record]:
     """Make the units, then write records; with `only`, make these units and write nothing."""
-    who, work = world(split), plan(SEEDS[:seeds])
+    began, who, work = time.perf_counter(), world(split), plan(SEEDS[:seeds])
     done: dict[str, units.Arrays] = {}
     chosen = {name: work[name] for name in only} if only else work
     with bar("linear attack", len(chosen)) as step:
         for name, make in chosen.items():
             done[name] = make(who)
             step()
-    return [] if only else write(Scores(who, done))
+    return [] if only else write(Scores(who, done), time.perf_counter() - began)
 
 
-def write(scores: Scores) -> list[results.Record]:
+def write(scores: Scores, seconds: float) -> list[results.Record]:
     """Write every record."""
-    book = Book(scores.who, 0.0, SEEDS[: len(scores.of("plain"))])
+    book = Book(scores.who, seconds, SEEDS[: len(scores.of("plain"))])
     for name in NAMES:
         _put(book, scores, name, 32, name)
     clips = len(scores.of(AVERAGED)[0]["probe"])

@@ -15,8 +15,6 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 HTML = ROOT / "_build" / "html"
-# MathJax is the one library that pages with formulas still fetch.
-ALLOWED_HOSTS = {"cdn.jsdelivr.net"}
 QUIET = [
     "--no-sandbox",
     "--disable-gpu",

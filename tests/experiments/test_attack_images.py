@@ -41,8 +41,10 @@ def test_run_writes_its_records_and_tables_and_a_second_run_attacks_nothing(smal
     assert clean.value == pytest.approx(0.9) and hit.value < clean.value and hit.target == 0.05
     assert hit.split == "validate" and hit.n == 10
     table = pd.read_csv(small / images.CURVES)
-    assert set(table["attack"]) == {"noise", "FGSM", "PGD", "APGD", "Square", "AutoAttack"}
+    assert set(table["attack"]) == {"noise", "FGSM", "PGD", images.AGAIN, "APGD", "Square", "AutoAttack"}
     assert (table["largest"] <= table["level"] + 1e-3).all()
+    again, gain = results.load("attack.pgd_restarts.eps1"), results.load("attack.pgd_restarts.over_pgd")
+    assert "5 restarts" in again.note and again.n == 6 and gain.low <= gain.value <= gain.high
     assert len(pd.read_csv(small / images.SMALLEST)) == len(images.MINIMIZERS)
     first = {r.id: r.value for r in results.all_records()}
     monkeypatch.setattr(lab, "launch", None)

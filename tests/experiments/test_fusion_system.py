@@ -87,9 +87,13 @@ def test_run_ships_constants_and_writes_records(small):
     about = json.loads((small / "fusion.json").read_text())
     assert about["settings"]["rule"] in fusion_system.CANDIDATES
     assert about["branches"] == {"temporal": "abc", "spatial": "abc"}
-    assert {r.id for r in results.all_records()} == {*fusion_system.RECORDS, "mime.oracle_ceiling"} - {
-        "fusion.accuracy"
+    late = {
+        "fusion.accuracy",
+        "fusion.accuracy.temporal",
+        "fusion.accuracy.spatial",
+        "fusion.gain_over_branch.test",
     }
+    assert {r.id for r in results.all_records()} == {*fusion_system.RECORDS, "mime.oracle_ceiling"} - late
     record = results.load("fusion.accuracy.validate")
     assert "oracle ceiling 0.990" in record.note and "temporal alone" in record.note
 
@@ -100,3 +104,8 @@ def test_the_test_block_is_scored_with_the_shipped_constants(small):
     fusion_system.test_block()
     record = results.load("fusion.accuracy")
     assert record.command == command_line() and record.n == 140 and "test" in record.split
+    alone = [results.number(f"fusion.accuracy.{branch}") for branch in fusion_system.BRANCHES]
+    gain = results.load("fusion.gain_over_branch.test")
+    assert (
+        gain.value == pytest.approx(100 * (record.value - max(alone))) and gain.low <= gain.value <= gain.high
+    )

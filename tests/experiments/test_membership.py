@@ -48,6 +48,9 @@ def test_run_writes_its_records_and_curves_and_a_second_run_trains_nothing(small
     assert leak.n == SIZES.members + SIZES.others and len(leak.per_seed) == SIZES.targets
     assert leak.low <= leak.value <= leak.high
     assert results.load("membership.auc.control").per_seed != ()
+    gap = results.load("membership.auc.dp8_pictures_minus_dp8")
+    pair = [results.load(f"membership.auc.{row}").value for row in ("dp8_pictures", "dp8")]
+    assert gap.value == pytest.approx(pair[0] - pair[1]) and gap.low <= gap.value <= gap.high
     table = pd.read_csv(folder / membership.CURVES)
     assert set(table["game"]) >= {"plain", "plain.sessions", "plain.naive", "control", "dp8_pictures"}
     assert table.groupby("game")["tpr"].apply(lambda t: t.is_monotonic_increasing).all()
@@ -62,6 +65,18 @@ def test_the_control_attacks_shadows_with_other_shadows(small):
     found = membership.games(targets, shadows, SIZES)["control"]
     own = lab.scores("exact", shadows["plain"][:1], shadows["plain"][1:], SIZES)
     assert np.array_equal(found.members[0], own.members[0]) and len(found.members) == 1
+    other = membership.games(targets, shadows, SIZES)["control.sessions"]
+    assert np.array_equal(other.others[0], own.others[0])
+    assert not np.array_equal(other.members[0], own.members[0])
+
+
+def test_a_difference_with_a_missing_row_is_left_out(small):
+    targets, shadows = membership.gather(SIZES)
+    played = membership.games(targets, shadows, SIZES)
+    whole = membership.differences(played, 5)
+    assert len(whole) == len(membership.DIFFERENCES)
+    del played["generated"]
+    assert all("generated" not in name for name in membership.differences(played, 5))
 
 
 def test_shadows_are_trained_once_for_rows_that_share_them(small):

@@ -67,7 +67,7 @@ def test_every_record_is_written(tmp_path, monkeypatch):
     monkeypatch.setattr(_reconstruction_scores, "bootstrap", quick)
     monkeypatch.setattr("fer_nb.reconstruct.LEAST_CHANCE", 1.0)  # a toy has few people
     who = world()
-    made = experiment.write(Scores(who, {name: made_up(name, who) for name in experiment.plan()}))
+    made = experiment.write(Scores(who, {name: made_up(name, who) for name in experiment.plan()}), 12.34)
     assert {record.id for record in made} == set(experiment.RECORDS)
     gain = results.load("reconstruct.linear.ssim_gain.combined")
     assert results.load("reconstruct.identity_probe.averaged").value == len(np.unique(who.victims.person))

@@ -15,6 +15,17 @@ def test_seeds_are_averaged_before_people_are_drawn():
     assert len(some.of("plain")) == 3 and len(some.of("plain", 64)) == 1
 
 
+def test_seeds_alone_average_to_the_whole_and_one_seed_has_no_spread():
+    some = scores()
+    some.done["plain-32-0"]["ssim.medium"] += 0.3
+    alone = some.each("plain", lambda s: s.over_people(s.stills("plain", "ssim")))
+    assert len(alone) == 3 and alone[0] > alone[1] + 0.2
+    assert np.mean(alone) == pytest.approx(some.stills("plain", "ssim").mean())
+    del some.done["narrow-32-1"], some.done["narrow-32-2"]
+    assert some.each("narrow", lambda s: s.ratio("narrow")) == ()
+    assert set(some.only(1).done) == {k for k in some.done if not k.endswith(("-32-0", "-32-2"))}
+
+
 def test_the_stronger_attacker_counts():
     some = scores()
     for unit in some.of("narrow"):
