@@ -46,7 +46,8 @@ RECORDS = (
     "attack.noise.eps8", "attack.fgsm.eps8", "attack.fgsm.eps1", "attack.square.eps8", "attack.square.eps2",
     "attack.pgd_restarts.eps1", "attack.pgd_restarts.over_pgd",
     "attack.autoattack.eps1", "attack.autoattack.eps8", "attack.autoattack.over_pgd",
-    "attack.pgd_l2.half", "attack.targeted.eps8", "attack.pgd_cost.gradients", "attack.square_cost.queries",
+    *(f"attack.pgd_l2.r{tag}" for tag in ("0_05", "0_1")),
+    "attack.targeted.eps8", "attack.pgd_cost.gradients", "attack.square_cost.queries",
     "attack.deepfool.l2", "attack.deepfool.linf", "attack.carlini_wagner.l2", "attack.hopskipjump.l2",
     "attack.boundary.l2", "attack.hopskipjump.queries", "attack.carlini_wagner.gradients",
     "attack.images.hypotheses_held",
@@ -216,10 +217,11 @@ def report(
         beyond = rungs["PGD"][1][0].right[_rows_of(who, mine)].astype(float) - found[0].right
         put(f"attack.{_id(name)}.over_pgd", mine.score(beyond), mine, unit="accuracy",
             note=f"what {HOW[name]}, takes beyond PGD-40 on the same clips, 1/255")  # fmt: skip
-    half = min(l2, key=lambda r: abs(r.right.mean() - 0.5))
     part = who.some(EACH["l2"])
-    note = f"the l2 bound among {', '.join(f'{r.level:g}' for r in l2)} that leaves about half under PGD-40"
-    put("attack.pgd_l2.half", half.level, part, unit="l2", note=note)
+    for rung in l2[:2]:
+        note = f"PGD-40, a change of l2 length {rung.level:g} at most, rounded to 8 bits; spatial branch"
+        put(f"attack.pgd_l2.r{rung.level:g}".replace("0.", "0_"), part.score(rung.right), part, note=note,
+            **accuracy)  # fmt: skip
     aimed = sum(face.label != "neutral" for face in who.some(EACH["targeted"]).faces)
     put("attack.targeted.eps8", aim, None, split=who.split, unit="share", n=aimed,
         note="clips other than neutral that PGD-40, 8/255, makes the branch read as neutral")  # fmt: skip

@@ -5,8 +5,8 @@ every donor once in each expression and compares with seven stills of the person
 on people of her own. What a drawing has in common with everybody is taken off, as shadow models do it for
 recognizers.
 
-Members are the donors, in the session that the generator learned from and in another one. The control asks
-about *fit* people who are no donors. Interval: members and non-members drawn anew.
+Members are the donors, in the session that the generator learned from and in another one. The controls ask
+about *fit* people who are no donors, in the same two sessions. Interval: members and non-members drawn anew.
 
 Hypotheses, written down before the run:
 
@@ -39,7 +39,7 @@ VERDICTS = {
     "tpr_at_01pct": (lambda curve: curve.found_at(0.001), "share of members"),
     "auc": (lambda curve: curve.area, "area"),
 }
-GAMES = ("generator", "generator.sessions", "generator.control")
+GAMES = ("generator", "generator.sessions", "generator.control", "generator.control.sessions")
 HYPOTHESES = ("donors_are_found", "in_another_session", "strangers_are_not")
 RECORDS = (
     *(f"membership.{verdict}.{game}" for game in GAMES for verdict in VERDICTS),
@@ -116,19 +116,16 @@ def run(*, owned: int = OWNED, others: int = OTHERS, resamples: int = 300) -> li
     shown = look.embed(edges(drawn).reshape(drawn[..., 0, 0].size, -1)).reshape(*drawn.shape[:2], -1)
     own = likeness(mine[0], look, shown)
     donors = np.arange(models.donors)
-    block = stills("fit", people=2 * models.donors)  # the first half are the donors
-    sides = {
-        "generator": block.some(donors),
-        "generator.sessions": stills("fit", people=models.donors, session=1),
-        "generator.control": block.some(donors + models.donors),
-    }
+    block = [stills("fit", people=2 * models.donors, session=s) for s in (0, 1)]  # donors are the first half
+    rows = (donors, donors + models.donors)
+    sides = dict(zip(GAMES, [take.some(part) for part in rows for take in block], strict=True))
     outside = scores(likeness(stills("non-members", people=others), look, shown), own)
     inside = {game: scores(likeness(who, look, shown), own) for game, who in sides.items()}
     common: dict[str, Any] = {"dataset": "mime", "data_version": mime.VERSION, "seeds": (0,),
                               "split": "fit against non-members"}  # fmt: skip
     found, made = {}, []
     for game, members in inside.items():
-        whom = "fit people who are no donors" if game == GAMES[2] else "donors"
+        whom = "fit people who are no donors" if "control" in game else "donors"
         note = (
             f"{len(members)} {whom} and {others} non-members, seven stills a person; "
             "likeness to drawings of the donors; interval over people"
