@@ -16,7 +16,7 @@ PACKAGE = ROOT / "fer_nb"
 
 # A module may import its own layer and those before it, never a later one.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("labels", "errors", "cache", "provenance", "_parallel"),
+    ("labels", "errors", "cache", "provenance", "_parallel", "pixels"),
     ("_media", "clips", "results", "plots", "widgets"),
     ("mime", "datasets"),
     ("splits", "_mediapipe", "landmarks"),

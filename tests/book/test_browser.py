@@ -86,7 +86,9 @@ def test_formulas_are_set_without_a_network(tab: Tab, site: str, html: Path, pag
         "[...document.querySelectorAll('.math')].every(m => m.querySelector('mjx-container'))", timeout=30_000
     )
     assert opened.query_selector("mjx-merror") is None
-    assert opened.evaluate("document.fonts.check('16px MJXTEX-I')")
+    loaded = "[...document.fonts].filter(f => f.status == 'loaded').map(f => f.family)"
+    fonts = opened.evaluate(f"document.fonts.ready.then(() => {loaded})")
+    assert any("MJXTEX" in family for family in fonts)
     assert tab.foreign == [] and tab.errors == []
 
 
