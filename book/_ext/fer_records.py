@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -21,6 +22,8 @@ from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 from fer_nb import results
 from fer_nb.errors import BadInput
+from fer_nb.experiments.revisions import REVISIONS
+from fer_nb.experiments.revisions import TABLE as TABLE_OF_REVISIONS
 
 logger = logging.getLogger(__name__)
 TABLE = "book/records"  # the page that holds all records
@@ -212,6 +215,27 @@ class Looks(SphinxDirective):
         return [_table(["judge", "looks", "frames in all", "last answer"], [40, 15, 20, 15], rows)]
 
 
+class Revisions(SphinxDirective):
+    """What each revision of data and models changed, and what the proxies were then."""
+
+    def run(self) -> list[Node]:
+        path = results.folder() / TABLE_OF_REVISIONS
+        self.env.note_dependency(str(path))
+        names = [revision.name for revision in REVISIONS]
+        changed = [_row([r.name, r.changed, r.data_version, r.commit]) for r in REVISIONS]
+        cells: dict[str, dict[str, str]] = {}
+        with path.open(encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                value, low, high = (number_text(float(row[key]), ".0%") for key in ("value", "low", "high"))
+                shown = f"{value} ({low.rstrip(' %')} to {high.rstrip(' %')})"
+                cells.setdefault(f"{row['measure']} (n = {row['n']})", {})[row["revision"]] = shown
+        rows = [_row([measure, *(mine.get(name, "–") for name in names)]) for measure, mine in cells.items()]
+        return [
+            _table(["revision", "what was changed", "data", "commit"], [16, 52, 12, 12], changed),
+            _table(["in percent", *names], [28, *(15 for _ in names)], rows),
+        ]
+
+
 def _table(heads: Sequence[str], widths: Sequence[int], rows: Sequence[nodes.row]) -> nodes.table:
     table = nodes.table(classes=["fer-records"])
     group = nodes.tgroup(cols=len(heads))
@@ -237,4 +261,5 @@ def setup(app: Any) -> dict[str, Any]:
     app.add_role("given", GivenRole())
     app.add_directive("records-table", RecordsTable)
     app.add_directive("looks", Looks)
+    app.add_directive("revisions", Revisions)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
