@@ -13,13 +13,14 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from .attacks import Attackable, Attacked, check_epsilon, launch, to_8_bits, under_attack
+from .attacks import Attackable, Attacked, check_epsilon, check_labels, launch, to_8_bits, under_attack
 from .defense import DefendedModel
 from .errors import BadInput
-from .expected import ATTACK, answers_at_random
+from .expected import ATTACK, answers_at_random, check_batch
 from .gradient_attacks import pgd, shrink
 from .image_attacks import bounded, minimal
 from .labels import LABELS
+from .pixels import check_pixels
 
 _ROWS = 256  # transformed pictures in one pass with gradients
 
@@ -76,6 +77,12 @@ def eot(
     loss : "members" (see `Members`) or "mean" (of the averaged probabilities)
     gradient : of the codec, "soft" or "identity"
 
+    Raises
+    ------
+    BadInput
+        If loss or gradient is unknown, or as `attacks.launch` and `gradient_attacks.pgd`: among others, where
+        the batch is empty, or a label is not one of 0 to 6.
+
     Source: Athalye et al. (2018), "Synthesizing robust adversarial examples", ICML (expectation over
     transformation); Athalye, Carlini and Wagner (2018), "Obfuscated gradients give a false sense of
     security", ICML (BPDA).
@@ -85,7 +92,11 @@ def eot(
     if loss not in ("members", "mean"):
         raise BadInput(f"adaptive: loss {loss!r} is unknown: use 'members' or 'mean'")
     seen = defended.with_gradient(gradient).with_draws(draws, seed=ATTACK + seed)
-    target = under_attack(Members(seen), classes=len(LABELS) + 1) if loss == "members" else under_attack(seen)
+    target = under_attack(seen)
+    target.check(x)
+    check_labels(target, x, y)  # here, since `Members` has one class more, which is nobody's label
+    if loss == "members":
+        target = under_attack(Members(seen), classes=len(LABELS) + 1)
     attack = partial(
         pgd, epsilon=epsilon, steps=steps, step=step, restarts=restarts, norm=norm, seed=seed
     )  # fmt: skip
@@ -211,8 +222,25 @@ def transfer(
 
 
 def noise(x: Tensor, *, epsilon: float, count: int = 1, seed: int = 0) -> list[Tensor]:
-    """Return control pictures: every pixel up or down by epsilon at random, rounded to 8 bits."""
+    """Return control pictures: every pixel up or down by epsilon at random, rounded to 8 bits.
+
+    Raises
+    ------
+    BadInput
+        If there is no picture or none is asked for, pixels leave [0, 1], or the bound makes no sense.
+
+    Examples
+    --------
+    >>> noise(torch.zeros(0, 1, 64, 64), epsilon=8 / 255)
+    Traceback (most recent call last):
+        ...
+    fer_nb.errors.BadInput: adaptive: the batch is empty: give at least one picture
+    """
     check_epsilon(epsilon)
+    check_pixels("adaptive", x)
+    check_batch("adaptive", x)
+    if count < 1:
+        raise BadInput(f"adaptive: {count} pictures of noise: ask for at least one")
     generator = torch.Generator().manual_seed(ATTACK + seed)
     signs = torch.randint(0, 2, (count, *x.shape), generator=generator) * 2 - 1
     return [to_8_bits((x + epsilon * sign).clamp(0, 1), x, epsilon=epsilon) for sign in signs]
@@ -231,6 +259,8 @@ def frozen_accuracy(
 
     An attack that fails even here is too weak, and its result on the random model means nothing.
     """
+    if not len(seeds):
+        raise BadInput("adaptive: no seeds to freeze the draws by: give at least one")
     shares = []
     for seed in seeds:
         with defended.frozen(seed):

@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from .attacks import launch, under_attack
 from .errors import BadInput
-from .expected import answers_at_random
+from .expected import answers_at_random, check_truth
 from .image_attacks import bounded
 
 NAMES = (
@@ -71,6 +71,11 @@ def diagnose(
     -------
     findings, none for a model that is in order
 
+    Raises
+    ------
+    BadInput
+        If there is no picture, or labels are not one class number for each of them.
+
     Examples
     --------
     >>> toy = nn.Sequential(nn.Flatten(), nn.Linear(4, 7))
@@ -78,6 +83,8 @@ def diagnose(
     >>> [finding.name for finding in found]
     ['training mode']
     """
+    if not isinstance(y, Tensor):
+        raise BadInput(f"diagnose: labels are a {type(y).__name__}: give a tensor, torch.as_tensor(labels)")
     if x.ndim != 4 or not len(x) or y.shape != (len(x),):
         shapes = f"{tuple(x.shape)} and {tuple(y.shape)}"
         raise BadInput(f"diagnose: got {shapes}: give pictures (B, C, H, W) and one label each")
@@ -134,6 +141,7 @@ def _basics(model: nn.Module, x: Tensor, y: Tensor, epsilon: float) -> list[Find
     if not 0 < epsilon <= 1:
         return [Finding("wrong bounds", f"epsilon is {epsilon:g} where pixels are in [0, 1]: give k/255")]
     z = _ask(model, x)
+    check_truth("diagnose", y, z)
     if not torch.isfinite(z).all():
         return [Finding("not finite", "some logits are infinite or no numbers: repair the model")]
     if (z >= 0).all() and ((z.sum(1) - 1).abs() < 1e-4).all():

@@ -39,11 +39,53 @@ def answers_at_random(model: nn.Module) -> TypeGuard[DefendedModel]:
     return isinstance(model, DefendedModel) and model.is_random
 
 
+def check_batch(who: str, x: Tensor) -> None:
+    """Refuse a batch without a picture: of nothing, everything is read rightly.
+
+    Examples
+    --------
+    >>> check_batch("adaptive", torch.zeros(0, 1, 64, 64))
+    Traceback (most recent call last):
+        ...
+    fer_nb.errors.BadInput: adaptive: the batch is empty: give at least one picture
+    """
+    if not isinstance(x, Tensor):
+        raise BadInput(f"{who}: pictures are a {type(x).__name__}: give a tensor, torch.from_numpy(images)")
+    if not len(x):
+        raise BadInput(f"{who}: the batch is empty: give at least one picture")
+
+
+def check_truth(who: str, y: Tensor, answers: Tensor) -> None:
+    """Refuse labels (B,) that are not one class number for each answer (B, C).
+
+    Examples
+    --------
+    >>> check_truth("adaptive", torch.tensor([0, 7]), torch.zeros(2, 7))
+    Traceback (most recent call last):
+        ...
+    fer_nb.errors.BadInput: adaptive: labels run from 0 to 7: give 0 to 6
+    """
+    count, classes = answers.shape
+    if not isinstance(y, Tensor):
+        raise BadInput(f"{who}: labels are a {type(y).__name__}: give a tensor, torch.as_tensor(labels)")
+    if y.shape != (count,) or y.is_floating_point() or y.dtype == torch.bool:
+        raise BadInput(f"{who}: labels are {y.dtype} {tuple(y.shape)}: give {count} class numbers")
+    if y.dtype != torch.long:
+        raise BadInput(f"{who}: labels are {y.dtype}: give labels.long()")
+    if int(y.min()) < 0 or int(y.max()) >= classes:
+        raise BadInput(f"{who}: labels run from {int(y.min())} to {int(y.max())}: give 0 to {classes - 1}")
+
+
 def share_right(model: nn.Module, x: Tensor, y: Tensor, *, draws: int = 100, seed: int = 0) -> Tensor:
     """Return in what share of fresh evaluations each picture is read rightly, (B,) in [0, 1].
 
     One evaluation of a `DefendedModel` is its answer averaged over its own K draws. The mean of the shares
     is the expected accuracy. Any other model is asked once, and so is one that is frozen.
+
+    Raises
+    ------
+    BadInput
+        If the batch is empty, labels are not one class number for each picture, or there are no draws.
 
     Examples
     --------
@@ -57,12 +99,16 @@ def share_right(model: nn.Module, x: Tensor, y: Tensor, *, draws: int = 100, see
 
 def _asked(model: nn.Module, x: Tensor, y: Tensor, *, draws: int, seed: int) -> tuple[Tensor, Tensor]:
     """Return the share of right answers and the mean probability of the truth, (B,) each."""
+    check_batch("adaptive", x)
+    if draws < 1:
+        raise BadInput(f"adaptive: {draws} draws: give at least one")
     asked, count = model, 1
     if answers_at_random(model):
         asked, count = model.with_draws(model.draws, seed=seed), draws
     right, belief = torch.zeros(len(x)), torch.zeros(len(x))
     for _ in range(count):
         p = predict_in_batches(asked, x)  # (B, C)
+        check_truth("adaptive", y, p)
         right += p.argmax(1) == y
         belief += p[torch.arange(len(x)), y]
     return right / count, belief / count
@@ -89,6 +135,11 @@ def strongest(
     ----------
     candidates : name -> (B, 1, H, W); of equal ones the first is taken
     draws : evaluations that the choice rests on
+
+    Raises
+    ------
+    BadInput
+        If there are no candidates, or as `share_right`.
     """
     if not candidates:
         raise BadInput("adaptive: no candidates to choose from: give at least one attack")

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import pytest
 import torch
+from hypothesis import given, reject, settings
+from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 
@@ -152,6 +154,82 @@ def test_effort_grows_to_a_plateau():
     assert not short.reached and short.counts == (2, 4, 8, 16) and short.count == 16
     with pytest.raises(BadInput, match="start"):
         adaptive.grow(lambda n: 0.0, start=8, limit=4)
+
+
+ENTRIES = {
+    "EOT": lambda d, x, y: adaptive.eot(d, x, y, epsilon=EPS, draws=2, steps=1),
+    "EOT of the mean": lambda d, x, y: adaptive.eot(d, x, y, epsilon=EPS, draws=2, steps=1, loss="mean"),
+    "Square": lambda d, x, y: adaptive.square(d, x, y, epsilon=EPS, queries=2, draws=2),
+    "Square, no randomness": lambda d, x, y: adaptive.square(d.model, x, y, epsilon=EPS, queries=2),
+    "labels only": lambda d, x, y: adaptive.hard_label(d, x, y, epsilon=EPS, steps=1, draws=2),
+    "transfer": lambda d, x, y: adaptive.transfer(d.model, x, y, epsilon=EPS, steps=1),
+    "frozen": lambda d, x, y: adaptive.frozen_accuracy(d, x, y, epsilon=EPS, steps=1),
+}
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_a_label_that_is_no_class_is_refused_and_the_classes_are_named(toy, entry):
+    model, x, y = toy
+    defended = DefendedModel(model, CODEC, draws=1)
+    for wrong in (7, -1):  # `Members` has an eighth class, which nobody can be
+        with pytest.raises(BadInput, match=r"labels run from .*: give 0 to 6"):
+            ENTRIES[entry](defended, x[:2], torch.tensor([0, wrong]))
+    with pytest.raises(BadInput, match="give 2 class numbers"):
+        ENTRIES[entry](defended, x[:2], y[:1])
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_an_empty_batch_is_refused(toy, entry):
+    model, x, y = toy
+    with pytest.raises(BadInput, match="the batch is empty: give at least one picture"):
+        ENTRIES[entry](DefendedModel(model, CODEC, draws=1), x[:0], y[:0])
+
+
+def test_noise_and_the_frozen_row_say_what_they_need(toy):
+    model, x, y = toy
+    for wrong, words in (
+        (lambda: adaptive.noise(x[:0], epsilon=EPS), "at least one picture"),
+        (lambda: adaptive.noise(x, epsilon=EPS, count=0), "ask for at least one"),
+        (lambda: adaptive.noise(255 * x, epsilon=EPS), "divide by 255"),
+        (lambda: adaptive.frozen_accuracy(DefendedModel(model), x, y, epsilon=EPS, seeds=()), "no seeds"),
+    ):
+        with pytest.raises(BadInput, match=words):
+            wrong()
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    epsilon=st.floats(0.1 / 255, 1.0),
+    norm=st.sampled_from(["linf", "l2"]),
+    loss=st.sampled_from(["members", "mean"]),
+    gradient=st.sampled_from(["soft", "identity"]),
+    seed=st.integers(0, 999),
+)
+def test_no_attack_through_the_defense_leaves_its_bound_or_the_range(epsilon, norm, loss, gradient, seed):
+    x = torch.randint(0, 256, (2, 1, SIDE, SIDE), generator=torch.Generator().manual_seed(seed)) / 255
+    defended = DefendedModel(Blocks().eval(), Transform(boxes=1, quality=(40, 70)), draws=1)
+    y, options = torch.tensor([0, 6]), {"epsilon": epsilon, "seed": seed}
+    found = adaptive.eot(
+        defended, x, y, draws=2, steps=2, step=0.7, norm=norm, loss=loss, gradient=gradient, **options
+    )
+    size = found.levels / 255 if norm == "linf" else found.l2
+    assert (size <= epsilon + 1e-5).all() and found.images.min() >= 0 and found.images.max() <= 1
+    search = adaptive.square(defended, x, y, queries=3, draws=1, **options)
+    for images in (search.images, *adaptive.noise(x, **options)):
+        assert (images - x).abs().max() <= epsilon + 1e-5 and images.min() >= 0 and images.max() <= 1
+
+
+@settings(max_examples=6, deadline=None)
+@given(epsilon=st.floats(0.5 / 255, 1.0), seed=st.integers(0, 999))
+def test_no_search_with_labels_alone_leaves_its_bound_or_the_range(toy, epsilon, seed):
+    model, x, y = toy
+    k = seed % len(x)
+    try:
+        found = adaptive.hard_label(model, x[k : k + 1], y[k : k + 1], epsilon=epsilon, steps=1, seed=seed)
+    except ValueError:  # the library found no place to start from
+        reject()
+    change = (found.images - x[k]).abs().max()
+    assert change <= epsilon + 1e-5 and found.images.min() >= 0 and found.images.max() <= 1
 
 
 def test_bad_input_is_refused(toy):

@@ -90,3 +90,16 @@ def test_findings_become_warnings():
 def test_bad_input_is_refused():
     with pytest.raises(BadInput, match="one label each"):
         diagnose(nn.Flatten(), torch.zeros(0, 1, 2, 2), torch.zeros(0, dtype=torch.long), epsilon=EPS)
+
+
+def test_labels_that_are_no_classes_are_refused_behind_a_defense_as_well(toy):
+    model, x, y = toy
+    for victim in (model, DefendedModel(model, Transform(boxes=1), draws=2)):
+        with pytest.raises(BadInput, match="diagnose: labels run from 7 to 7: give 0 to 6"):
+            diagnose(victim, x, 0 * y + 7, epsilon=EPS)
+        with pytest.raises(BadInput, match="labels run from -1 to -1: give 0 to 6"):
+            diagnose(victim, x, 0 * y - 1, epsilon=EPS)
+        with pytest.raises(BadInput, match="class numbers"):
+            diagnose(victim, x, y.float(), epsilon=EPS)
+        with pytest.raises(BadInput, match="labels are a list: give a tensor"):
+            diagnose(victim, x, y.tolist(), epsilon=EPS)

@@ -124,3 +124,34 @@ def test_cascade_spends_only_on_what_still_stands():
 def test_nothing_to_choose_from_is_refused():
     with pytest.raises(BadInput, match="at least one attack"):
         expected.strongest(defended(), {}, Y)
+
+
+WAYS = {
+    "share": lambda model, x, y, **more: expected.share_right(model, x, y, **more),
+    "choice": lambda model, x, y, **more: expected.strongest(model, {"a": x}, y, **more),
+    "cascade": lambda model, x, y, **more: expected.cascade(model, x, y, {}, **more),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("model", [Middle().eval(), defended()], ids=["plain", "random"])
+def test_bad_labels_empty_batches_and_no_draws_are_refused(way, model):
+    for wrong, words in (
+        (lambda: WAYS[way](model, X, Y + 7), "labels run from 7 to 7: give 0 to 6"),
+        (lambda: WAYS[way](model, X, Y - 1), "labels run from -1 to -1: give 0 to 6"),
+        (lambda: WAYS[way](model, X, Y[:3]), "give 20 class numbers"),
+        (lambda: WAYS[way](model, X, Y.float()), "give 20 class numbers"),
+        (lambda: WAYS[way](model, X, Y.int()), r"give labels.long\(\)"),
+        (lambda: WAYS[way](model, X, Y.tolist()), "torch.as_tensor"),
+        (lambda: WAYS[way](model, X[:0], Y[:0]), "the batch is empty: give at least one picture"),
+        (lambda: WAYS[way](model, X, Y, draws=0), "0 draws: give at least one"),
+    ):
+        with pytest.raises(BadInput, match=words):
+            wrong()
+
+
+def test_a_model_with_two_classes_has_its_own_last_label():
+    two = nn.Sequential(nn.Flatten(), nn.Linear(64 * 64, 2)).eval()
+    assert expected.share_right(two, X, Y).shape == (20,)
+    with pytest.raises(BadInput, match="give 0 to 1"):
+        expected.share_right(two, X, Y + 2)

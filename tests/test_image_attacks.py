@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fer_nb.attacks import launch, under_attack
 from fer_nb.errors import BadInput
+from fer_nb.gradient_attacks import shrink
 from fer_nb.image_attacks import BOUNDED, MINIMAL, bounded, minimal
 from tests.attack_toys import Toy, pictures
 
@@ -30,6 +33,46 @@ def test_no_bounded_attack_leaves_its_bound_or_the_range(name, norm):
     assert (found.gradients > 0) == (needs == "gradients")
     assert found.queries > 0 and (found.levels > 0).any()
     assert found.accuracy(Y) <= 1 if needs == "nothing" else found.accuracy(Y) < 1
+
+
+def clipped(norm):
+    """Return DeepFool, which knows no bound, cut to one."""
+
+    def make(epsilon):
+        search = minimal("DeepFool", norm=norm, steps=3)
+        return lambda model, x, y: x + shrink(search(model, x, y) - x, epsilon, norm)
+
+    return make
+
+
+def of_library(name, norm, steps):
+    return lambda epsilon: bounded(name, epsilon, norm=norm, steps=steps)
+
+
+LIBRARY = {
+    (name, norm): of_library(name, norm, steps)
+    for name, steps in (("noise", 1), ("FGSM", 1), ("PGD", 3), ("APGD", 3), ("Square", 5))
+    for norm in ("linf", "l2")
+} | {("DeepFool", norm): clipped(norm) for norm in ("linf", "l2")}
+
+
+@pytest.mark.parametrize(("name", "norm"), LIBRARY)
+@settings(max_examples=8, deadline=None)
+@given(epsilon=st.floats(0.1 / 255, 1.0), seed=st.integers(0, 10_000))
+def test_no_attack_of_a_library_leaves_a_random_bound_or_the_range(name, norm, epsilon, seed):
+    x, y = pictures(3, seed=seed), torch.tensor([0, 3, 6])
+    made = []
+
+    def attack(model, a, b):
+        made.append(LIBRARY[name, norm](epsilon)(model, a, b))
+        return made[-1]
+
+    found = launch(attack, MODEL, x, y, epsilon=epsilon, norm=norm, seed=seed)
+    for images in (made[0], found.images):  # as the library gives it, and as it is stored
+        change = (images - x).flatten(1)
+        size = change.abs().amax(1) if norm == "linf" else change.norm(dim=1)
+        assert (size <= epsilon * 1.001 + 1e-5).all()
+        assert images.min() >= 0 and images.max() <= 1
 
 
 def test_autoattack_is_the_standard_one_with_as_many_steps_as_in_the_paper(monkeypatch):

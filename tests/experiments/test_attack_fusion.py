@@ -57,7 +57,21 @@ def test_run_writes_its_records_and_the_table(small):
     moved = results.load("fusion.attack_resilience.apex_moved").value
     assert healed <= min(1 - moved, results.load("fusion.attack_resilience.spatial.redetected").value)
     table = pd.read_csv(small / attack.TABLE)
+    by_rule = table.set_index(["arm", "rule"])["value"]
+    for arm in attack.COMPARED:  # a mean of differences is the difference of the means
+        for rule in attack.RIVALS:
+            gap = results.load(attack.against_shipped(rule, arm))
+            assert gap.value == pytest.approx(by_rule[arm, rule] - by_rule[arm, "shipped"], abs=1e-3)
+            assert gap.low <= gap.value <= gap.high and gap.n == 10
     assert set(table["arm"]) == set(attack.ARMS) and {"shipped", "Borda", "spatial"} <= set(table["rule"])
+
+
+def test_a_comparison_clip_by_clip_counts_only_clips_on_which_the_rules_differ():
+    one, other = (np.array(hits, bool) for hits in ([1, 1, 0, 0, 1], [1, 0, 1, 0, 0]))
+    assert attack.gain(one, other).tolist() == [0, 1, -1, 0, 1]
+    who = victims()
+    same = np.ones(len(who.faces), bool)
+    assert vars(who.score(attack.gain(same, same))) == {"value": 0, "low": 0, "high": 0}
 
 
 def test_a_change_of_the_crop_comes_back_in_the_crop():
