@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from . import spatial, temporal
+from . import checkpoints, spatial, temporal
 from .augment import augment
 from .labels import LABELS, index
 from .preprocess import FaceSequence
@@ -28,19 +29,26 @@ class JointNet(nn.Module):
     Maps motion (B, T, F) and stills (B, 1, 64, 64) in [0, 1] to (B, 7) logits. The head begins as the two
     heads of the branches added: before any training this is the product rule (to a power of two).
 
+    Parameters
+    ----------
+    motion, still : the branches to begin with, which are copied; untrained ones by default
+
     Source: Jung et al. (2015), "Joint fine-tuning in deep neural networks for facial expression
     recognition", ICCV, which joins two logits; here the features are joined.
 
     Examples
     --------
-    >>> net = JointNet(temporal.TemporalNet(), spatial.SpatialNet())
+    >>> net = JointNet()  # of two untrained branches
     >>> net(torch.zeros(2, 24, temporal.FEATURES), torch.rand(2, 1, 64, 64)).shape
     torch.Size([2, 7])
     """
 
-    def __init__(self, motion: temporal.TemporalNet, still: spatial.SpatialNet) -> None:
+    def __init__(
+        self, motion: temporal.TemporalNet | None = None, still: spatial.SpatialNet | None = None
+    ) -> None:
         super().__init__()
-        self.motion, self.still = copy.deepcopy(motion), copy.deepcopy(still)
+        self.motion = temporal.TemporalNet() if motion is None else copy.deepcopy(motion)
+        self.still = spatial.SpatialNet() if still is None else copy.deepcopy(still)
         ends: list[Any] = [self.motion.leave[-1], self.still.head[-1]]  # the last layer of each branch
         self.motion.leave = self.motion.leave[:-1]  # features (B, 4H) from here on
         self.still.head = self.still.head[:-1]  # features (B, 16 C)
@@ -103,3 +111,8 @@ def logits(model: JointNet, motion: Tensor, still: Tensor, *, size: int = 256) -
     with torch.no_grad():
         parts = [model(m, s) for m, s in zip(motion.split(size), still.split(size), strict=True)]
     return torch.cat(parts) if parts else torch.zeros(0, len(LABELS))
+
+
+def load(name: str | Path = "joint", *, data_version: str | None = None, device: str = "cpu") -> JointNet:
+    """Load a trained joint model, the shipped one by default."""
+    return checkpoints.load(name, JointNet, data_version=data_version, device=device)[0]

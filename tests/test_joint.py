@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from fer_nb import joint, spatial, temporal
+from fer_nb import checkpoints, joint, spatial, temporal
+from fer_nb.errors import BadInput
 from fer_nb.labels import LABELS, index
 from fer_nb.preprocess import FEATURES
 from tests.faces import sequence
@@ -72,3 +73,12 @@ def test_logits_of_clips_do_not_depend_on_the_size_of_a_batch(branches):
     given = joint.clip_inputs([sequence(frames=5, amount=a) for a in (1.0, 4.0, 8.0)])
     torch.testing.assert_close(joint.logits(net, *given, size=1), joint.logits(net, *given))
     assert joint.logits(net, given[0][:0], given[1][:0]).shape[-1] == 7
+
+
+def test_the_shipped_joint_model_reads_its_card_and_refuses_the_weights_of_another():
+    net = joint.load()
+    assert not net.training and checkpoints.read_card("joint").architecture["class"] == "JointNet"
+    given = joint.clip_inputs([sequence(frames=5), sequence(frames=9)])
+    assert joint.logits(net, *given).shape == (2, len(LABELS))
+    with pytest.raises(BadInput, match="not a JointNet"):
+        joint.load("spatial")

@@ -167,7 +167,9 @@ def build(unit: Unit, train: Sequence[FaceSequence], people: int) -> Net:
     return model
 
 
-def train(unit: Unit, data: Data, people: int = PEOPLE, *, progress: bool = True) -> Net:
+def train(
+    unit: Unit, data: Data, people: int = PEOPLE, *, resume: Path | None = None, progress: bool = True
+) -> Net:
     """Train the network of a unit; the held-out fold is not looked at."""
     rows, stop, _ = parts(data.subject["fit"], unit.fold)
     fitting, stopping = ([f for i in r if (f := data.faces["fit"][i]) is not None] for r in (rows, stop))
@@ -182,6 +184,7 @@ def train(unit: Unit, data: Data, people: int = PEOPLE, *, progress: bool = True
         lambda model: float((logits(model, seen).argmax(1) == truth).mean()),
         plan=plan,
         loss=losses.get(unit.branch),
+        resume=resume,
         progress=unit.name if progress else None,
     ).model
 
@@ -196,7 +199,8 @@ def work(unit: Unit, data: Data, people: int = PEOPLE, *, progress: bool = True)
     path = path_of(unit, people)
     if (kept := load_arrays(path)) is not None:
         return kept
-    model = train(unit, data, people, progress=progress)
+    state = path.with_suffix(".pt")  # a training that is stopped goes on at its last epoch
+    model = train(unit, data, people, resume=state, progress=progress)
     held = parts(data.subject["fit"], unit.fold)[2]
     asked = {"fit": [data.faces["fit"][i] for i in held], **{k: data.faces[k] for k in ("validate", "shift")}}
     kept = {f"w/{name}": value.numpy() for name, value in model.state_dict().items()}
@@ -205,6 +209,7 @@ def work(unit: Unit, data: Data, people: int = PEOPLE, *, progress: bool = True)
         kept[name] = np.full((len(faces), len(LABELS)), np.nan, np.float32)
         kept[name][found] = logits(model, inputs(unit.branch, [f for f in faces if f is not None]))
     save_arrays(path, kept)
+    state.unlink(missing_ok=True)
     return kept
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Sequence
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -33,11 +34,13 @@ DRAWS = 3  # choices of these clips, averaged
 # ---------------------------------------------------------------- who is compared
 
 
-def ensemble(pooled: Pooled, branch: str, seeds: Sequence[int] = (0, 1)) -> np.ndarray:
-    """Return the answers (N,) of the mean probability of one branch's seeds; -1 where no face was found."""
-    z = pooled.of([f"{branch}-{seed}" for seed in seeds])
-    p = softmax(z, axis=-1).mean(0)
-    return np.where(np.isfinite(p).all(1), np.nan_to_num(p).argmax(1), -1)
+def ensembles(pooled: Pooled, branch: str) -> list[np.ndarray]:
+    """Return for each two seeds of a branch the answers (N,) of their mean probability; -1 without a face."""
+    out = []
+    for two in combinations(pooled.seeds(branch), 2):
+        p = softmax(pooled.of([f"{branch}-{seed}" for seed in two]), axis=-1).mean(0)
+        out.append(np.where(np.isfinite(p).all(1), np.nan_to_num(p).argmax(1), -1))
+    return out
 
 
 def alone(pooled: Pooled, name: str) -> np.ndarray:
@@ -107,8 +110,8 @@ def rivals_of(pooled: Pooled, branch: str) -> dict[str, np.ndarray]:
     wide = "wide" if branch == "temporal" and len(pooled.seeds("wide")) > 1 else branch
     return {
         "branch": mean_right(single, pooled.truth),
-        "ensemble": mean_right([ensemble(pooled, wide)], pooled.truth),
-        "same_size": mean_right([ensemble(pooled, branch)], pooled.truth),
+        "ensemble": mean_right(ensembles(pooled, wide), pooled.truth),
+        "same_size": mean_right(ensembles(pooled, branch), pooled.truth),
     }
 
 
@@ -121,8 +124,7 @@ def make_table(pooled: Pooled, rivals: dict[str, np.ndarray]) -> list[dict[str, 
             said = [alone(pooled, f"{branch}-{s}") for s in seeds]
             rows.append(table_row(branch, level, None, said, rivals, pooled))
     for branch in ("temporal", "wide", "spatial"):
-        if len(pooled.seeds(branch)) > 1:
-            both = [ensemble(pooled, branch)]
+        if both := ensembles(pooled, branch):
             rows.append(table_row(f"{branch}, mean of two seeds", "ensemble", None, both, rivals, pooled))
     for (name, examples), said in all_answers(pooled).items():
         rows.append(table_row(name, fusion_fit.RULES[name].level, examples, said, rivals, pooled))
@@ -159,12 +161,12 @@ def write_pooled(
     def gain(rival: str) -> evaluation.Interval:
         return evaluation.Interval(*(row[f"gain_{rival}{end}"] for end in ("", "_low", "_high")))
 
-    ensembles = {
+    over = {
         "two seeds of its size": gain("same_size"),
         "two wide ones at equal parameters": gain("ensemble"),
     }
-    strongest = min(ensembles.values(), key=lambda found: found.value)
-    each = "; ".join(f"{k} {e.value:.2f} ({e.low:.2f} to {e.high:.2f})" for k, e in ensembles.items())
+    strongest = min(over.values(), key=lambda found: found.value)
+    each = "; ".join(f"{k} {e.value:.2f} ({e.low:.2f} to {e.high:.2f})" for k, e in over.items())
     put(
         "fusion.gain_over_branch",
         gain("branch"),
@@ -193,10 +195,10 @@ def write_errors(pooled: Pooled, common: dict[str, Any]) -> None:
     put("fusion.either_right", over_people(either, pooled.person), unit="accuracy", note=note, **common)
     between = [float(np.corrcoef(right[a], right[b])[0, 1]) for a, b in pooled.pairs()]
     put("fusion.error_correlation", float(np.mean(between)), note="of the two branches' errors", **common)
-    if len(seeds := pooled.seeds("temporal")) > 1:
-        a, b = (right[f"temporal-{s}"] for s in seeds[:2])
+    twos = combinations(pooled.seeds("temporal"), 2)
+    if alike := [np.corrcoef(right[f"temporal-{a}"], right[f"temporal-{b}"])[0, 1] for a, b in twos]:
         note = "of the errors of two seeds of the temporal branch"
-        put("fusion.error_correlation.seeds", float(np.corrcoef(a, b)[0, 1]), note=note, **common)
+        put("fusion.error_correlation.seeds", float(np.mean(alike)), note=note, **common)
     _, shares = ties(pooled)
     about = "; right among tied clips: " + ", ".join(
         f"{name} {shares[name]:.3f}" for name in ("class order", "calibrated score", "better branch")

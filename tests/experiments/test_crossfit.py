@@ -92,15 +92,19 @@ def test_a_kept_network_answers_as_it_did(small):
     kept = crossfit.work(unit, data, 6, progress=False)
     held = crossfit.parts(data.subject["fit"], 1)[2]
     again = crossfit.load_model(unit, 6)
+    assert [p.suffix for p in crossfit.path_of(unit, 6).parent.iterdir()] == [".npz"]  # no state is left
     given = crossfit.inputs("temporal", [data.faces["fit"][i] for i in held])
     np.testing.assert_allclose(crossfit.logits(again, given), kept["fit"], atol=1e-6)
     with pytest.raises(BadInput, match="not made yet"):
         crossfit.load_model(UNIT("spatial", 0, 0), 6)
 
 
-def test_held_out_labels_change_nothing(small):
+@pytest.mark.parametrize("branch", ["temporal", "spatial", "joint"])
+def test_held_out_labels_change_nothing(branch, small):
     """Permute what the held-out clips are called: the trained network is the same bit for bit."""
-    data, unit = small, UNIT("temporal", 0, 0)
+    data, unit = small, UNIT(branch, 0, 0)
+    for part in crossfit.BRANCHES if branch == "joint" else ():
+        crossfit.work(UNIT(part, 0, 0), data, 6, progress=False)  # it begins with both
     held = crossfit.parts(data.subject["fit"], 0)[2]
     before = crossfit.train(unit, data, 6, progress=False).state_dict()
     for i in held:
@@ -129,3 +133,25 @@ def test_tables_are_written_into_results(small):
         "crossfit.parquet",
         "crossfit_validate.parquet",
     ]
+
+
+def test_a_training_that_is_stopped_goes_on(small, monkeypatch):
+    """Ctrl-C in the second epoch: the first is not made again, and the network is the same in the end."""
+    data, unit = small, UNIT("temporal", 0, 0)
+    monkeypatch.setattr(crossfit, "PLANS", dict.fromkeys(crossfit.PLANS, Plan(epochs=3)))
+    crossfit.recipe.cache_clear()
+    whole = crossfit.train(unit, data, 6, progress=False).state_dict()
+    drawn, draw = [], crossfit.temporal.batches
+
+    def stops(*args, **more):
+        drawn.append(1)
+        if len(drawn) == 2:
+            raise KeyboardInterrupt
+        return draw(*args, **more)
+
+    monkeypatch.setattr(crossfit.temporal, "batches", stops)
+    with pytest.raises(KeyboardInterrupt):
+        crossfit.work(unit, data, 6, progress=False)
+    kept = crossfit.work(unit, data, 6, progress=False)
+    assert len(drawn) == 4  # one epoch, one that was stopped, and the two that were left
+    assert all(np.array_equal(value.numpy(), kept[f"w/{name}"]) for name, value in whole.items())

@@ -30,8 +30,18 @@ def small(monkeypatch, tmp_path):
 
 def test_an_ensemble_of_two_seeds_beats_one(pooled):
     single = mean_right([fusion_rules.alone(pooled, f"temporal-{s}") for s in (0, 1)], pooled.truth)
-    both = fusion_rules.ensemble(pooled, "temporal") == pooled.truth
-    assert both.mean() > single.mean()
+    (both,) = fusion_rules.ensembles(pooled, "temporal")
+    assert (both == pooled.truth).mean() > single.mean()
+
+
+def test_three_seeds_make_three_ensembles_and_one_makes_none(pooled):
+    third = {**pooled.logits, "temporal-2": -pooled.logits["temporal-0"]}  # answers the least likely class
+    three = fusion_rules.ensembles(type(pooled)(**{**vars(pooled), "logits": third}), "temporal")
+    assert len(three) == 3
+    np.testing.assert_array_equal(three[0], fusion_rules.ensembles(pooled, "temporal")[0])
+    assert not np.array_equal(three[1], three[0])
+    alone = {"temporal-0": pooled.logits["temporal-0"]}
+    assert fusion_rules.ensembles(type(pooled)(**{**vars(pooled), "logits": alone}), "temporal") == []
 
 
 def test_a_clip_without_a_face_is_an_error(pooled):
@@ -40,7 +50,7 @@ def test_a_clip_without_a_face_is_an_error(pooled):
     hole = gather(table)
     k = int(np.flatnonzero(hole.clip == "fit/003/fear")[0])
     assert fusion_rules.alone(hole, "temporal-0")[k] == -1
-    assert fusion_rules.ensemble(hole, "temporal")[k] == -1
+    assert fusion_rules.ensembles(hole, "temporal")[0][k] == -1
 
 
 def test_the_better_branch_is_chosen_on_validate(pooled):
@@ -54,8 +64,8 @@ def test_the_better_branch_is_chosen_on_validate(pooled):
 def test_rivals_are_the_branch_the_wide_pair_and_two_seeds(pooled):
     rivals = fusion_rules.rivals_of(pooled, "temporal")
     assert set(rivals) == {"branch", "ensemble", "same_size"}
-    wide = fusion_rules.ensemble(pooled, "wide") == pooled.truth
-    np.testing.assert_array_equal(rivals["ensemble"], wide)
+    (wide,) = fusion_rules.ensembles(pooled, "wide")
+    np.testing.assert_array_equal(rivals["ensemble"], wide == pooled.truth)
 
 
 def test_a_row_measures_gains_in_points(pooled):
