@@ -28,8 +28,8 @@ LAST = ("book_cost",)  # it runs the notebooks, which read the records of the ot
 ON_TEST = (
     "adaptive_suite", "attack_end_to_end", "attack_fusion", "attack_images", "attack_landmarks",
     "attack_transfer", "attack_video", "certified_patch", "certified_smoothing", "defense_frontier",
-    "defense_grey", "privacy_identity", "privacy_inversion", "privacy_utility", "reconstruction",
-    "reconstruction_linear",
+    "defense_grey", "privacy_identity", "privacy_inversion", "privacy_motion", "privacy_utility",
+    "reconstruction", "reconstruction_images", "reconstruction_linear",
 )  # fmt: skip
 
 
