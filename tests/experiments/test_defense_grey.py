@@ -78,6 +78,13 @@ def test_verdicts():
     assert [name for name, yes in held.items() if not yes] == ["keeps_under_g0"]
 
 
-def test_more_draws_take_more_time(small):
+def test_a_cost_is_a_ratio_to_the_bare_network_and_milliseconds(small, monkeypatch):
+    """By a clock of its own: two milliseconds for the bare network, three for each draw of a defended one."""
+    monkeypatch.setattr(grey, "seconds_a_face", lambda model: 0.003 * getattr(model, "draws", 2 / 3))
     price = grey.costs()
-    assert price[1][0] > 0 and price[10][1] > price[1][1]
+    assert set(price) == set(grey.COSTS)
+    assert price[10] == pytest.approx((15.0, 30.0)) and price[1] == pytest.approx((1.5, 3.0))
+
+
+def test_a_clock_goes_forward(small):
+    assert grey.seconds_a_face(grey.arms.arm("static")) > 0
