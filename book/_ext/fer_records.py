@@ -22,7 +22,7 @@ from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 from fer_nb import results
 from fer_nb.errors import BadInput
-from fer_nb.experiments.revisions import REVISIONS
+from fer_nb.experiments.revisions import MEASURES, REVISIONS
 from fer_nb.experiments.revisions import TABLE as TABLE_OF_REVISIONS
 
 logger = logging.getLogger(__name__)
@@ -226,10 +226,11 @@ class Revisions(SphinxDirective):
         cells: dict[str, dict[str, str]] = {}
         with path.open(encoding="utf-8") as file:
             for row in csv.DictReader(file):
-                value, low, high = (number_text(float(row[key]), ".0%") for key in ("value", "low", "high"))
-                shown = f"{value} ({low.rstrip(' %')} to {high.rstrip(' %')})"
+                value, low, high = (f"{100 * float(row[key]):.0f}" for key in ("value", "low", "high"))
+                shown = f"{value} ({low} to {high})"
                 cells.setdefault(f"{row['measure']} (n = {row['n']})", {})[row["revision"]] = shown
-        rows = [_row([measure, *(mine.get(name, "–") for name in names)]) for measure, mine in cells.items()]
+        order = sorted(cells, key=lambda measure: list(MEASURES).index(measure.rpartition(" (n")[0]))
+        rows = [_row([measure, *(cells[measure].get(name, "–") for name in names)]) for measure in order]
         return [
             _table(["revision", "what was changed", "data", "commit"], [16, 52, 12, 12], changed),
             _table(["in percent", *names], [28, *(15 for _ in names)], rows),

@@ -13,6 +13,7 @@ from sphinx.util.docutils import docutils_namespace, patch_docutils
 
 from fer_nb import results
 from fer_nb.errors import BadInput
+from fer_nb.experiments._tables import write_table
 
 from .conftest import ROOT
 
@@ -121,3 +122,24 @@ def test_a_page_is_read_again_when_its_record_changes(tmp_path: Path) -> None:
     page, warnings = build(tmp_path, "It reads {record}`toy.fused %`.")
     assert warnings == ""
     assert page.find("a", class_="fer-record").text == "50.0 %"
+
+
+def test_revisions_stand_beside_each_other_and_a_dash_where_nothing_was_measured(tmp_path: Path) -> None:
+    row = {
+        "revision": "later epoch",
+        "measure": "shifted twin: still",
+        "value": 0.5,
+        "low": 0.437,
+        "high": 0.563,
+    }
+    rows = [row | {"n": 350}, row | {"revision": "new faces", "value": 0.25, "n": 350}]
+    write_table(rows, results.folder() / "revisions.csv")
+    page, warnings = build(tmp_path, "```{revisions}\n```")
+    assert warnings == ""
+    changed, measured = page.find_all("table")
+    assert [tr.find("td").get_text(strip=True) for tr in changed.find_all("tr")[1:]][:2] == [
+        "first weights",
+        "later epoch",
+    ]
+    cells = [cell.get_text(strip=True) for cell in measured.find_all("tr")[1].find_all("td")]
+    assert cells == ["shifted twin: still (n = 350)", "–", "50 (44 to 56)", "25 (44 to 56)", "–", "–"]
